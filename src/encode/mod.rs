@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Raw to coded, once for everybody.
+//!
+//! [`Encoders`] starts a rung (one encoder in a pipeline of its own) with the first [`Lease`] and ends it a few
+//! seconds after the last one is dropped. However many hold a lease, there is one encoder.
+
+mod codec;
+pub mod ladder;
+mod packet;
+mod rung;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+pub use codec::{CODECS, Codec};
+pub use ladder::{Format, RungId, Tracks};
+pub use packet::{Packet, PacketFeed, PacketStream, Track};
+
+use crate::{
+    error::{SpecError, StudioError},
+    fanout::{Depth, Stream},
+    message::MediaKind,
+    program::ProgramOut,
+};
+use rung::Rung;
+
+/// How long an encoder goes on after the last reader left: a viewer who reloads the page finds it running.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Codecs, bitrates, size and rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodeSettings {
+    /// Width of the program in pixels; even.
+    pub width: u32,
+    /// Height of the program in pixels; even.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: u32,
+    /// Codec of the picture.
+    pub video: &'static Codec,
+    /// Bits per second of the picture.
+    pub video_bitrate: u64,
+    /// Codec of the sound.
+    pub audio: &'static Codec,
+    /// Bits per second of the sound.
+    pub audio_bitrate: u64,
+    /// Time between two key frames, at most.
+    pub key_interval: Duration,
+}
+
+impl Default for EncodeSettings {
+    /// 720p30 VP8 at 2.5 Mbit/s, Opus at 128 kbit/s, a key frame every 2 s.
+    fn default() -> Self {
+        let find = |name, media| {
+            Codec::find(name, media).expect("the default codecs have a row in the table")
+        };
+        EncodeSettings {
+            width: 1280,
+            height: 720,
+            fps: 30,
+            video: find("vp8", MediaKind::Video),
+            video_bitrate: 2_500_000,
+            audio: find("opus", MediaKind::Audio),
+            audio_bitrate: 128_000,
+            key_interval: Duration::from_secs(2),
+        }
+    }
+}
+
+impl EncodeSettings {
+    fn codec(&self, id: RungId) -> &'static Codec {
+        match id {
+            RungId::Video => self.video,
+            RungId::Audio => self.audio,
+        }
+    }
+
+    fn bitrate(&self, id: RungId) -> u64 {
+        match id {
+            RungId::Video => self.video_bitrate,
+            RungId::Audio => self.audio_bitrate,
+        }
+    }
+
+    /// Whether going from `self` to `other` can be done while encoders run.
+    fn only_bitrate_differs(&self, other: &EncodeSettings) -> bool {
+        let mut same = other.clone();
+        same.video_bitrate = self.video_bitrate;
+        same.audio_bitrate = self.audio_bitrate;
+        same == *self
+    }
+
+    /// Whether all its encoders are installed.
+    pub fn installed(&self) -> Result<(), SpecError> {
+        self.video.installed().and(self.audio.installed())
+    }
+}
+
+/// One running encoder, for the status.
+#[derive(Debug, Clone)]
+pub struct EncoderStatus {
+    /// Its place on the ladder.
+    pub rung: RungId,
+    /// Its codec.
+    pub codec: &'static Codec,
+    /// Packets so far.
+    pub packets: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Raw frames it had no time for.
+    pub dropped: u64,
+    /// Encoder elements really found in its pipeline.
+    pub elements: usize,
+}
+
+/// The encoders, running as long as somebody reads.
+#[derive(Clone)]
+pub struct Encoders(Arc<Inner>);
+
+struct Inner {
+    slots: Mutex<Slots>,
+    worker: mpsc::Sender<Job>,
+}
+
+struct Slots {
+    settings: EncodeSettings,
+    rungs: BTreeMap<RungId, Slot>,
+}
+
+struct Slot {
+    stream: Arc<PacketStream>,
+    leases: usize,
+    counters: Arc<rung::RungCounters>,
+}
+
+/// State changes of pipelines block, so one thread does them all, in order.
+enum Job {
+    /// See whether this rung should run, and make it so.
+    Settle(RungId),
+    /// Restart all with the new settings.
+    Restart,
+    Bitrate(RungId, u64),
+    KeyFrame(RungId),
+    Failed(RungId, String),
+    Count(mpsc::Sender<BTreeMap<RungId, usize>>),
+}
+
+impl Encoders {
+    /// Encoders fed from the program; failures are told to `failed`.
+    pub fn new(
+        program: ProgramOut,
+        settings: EncodeSettings,
+        failed: impl Fn(StudioError) + Send + 'static,
+    ) -> Self {
+        let rungs = ladder::ladder(
+            [Format::WebM, Format::WebRtc, Format::Record],
+            program.tracks(),
+        )
+        .into_iter()
+        .map(|id| {
+            let slot = Slot {
+                stream: Stream::new(Depth::default()),
+                leases: 0,
+                counters: Arc::default(),
+            };
+            (id, slot)
+        })
+        .collect();
+        let (worker, jobs) = mpsc::channel();
+        let inner = Arc::new(Inner {
+            slots: Mutex::new(Slots { settings, rungs }),
+            worker: worker.clone(),
+        });
+        let weak = Arc::downgrade(&inner);
+        thread::Builder::new()
+            .name("rungs".into())
+            .spawn(move || {
+                let mut running = Running::new(program, worker);
+                loop {
+                    let job = match running.next_deadline() {
+                        None => jobs
+                            .recv()
+                            .map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                        Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+                    };
+                    // The worker holds a sender itself (for failures), so it ends when the owner is gone.
+                    let Some(inner) = weak.upgrade() else { return };
+                    match job {
+                        Ok(job) => running.work(&inner, job, &failed),
+                        Err(mpsc::RecvTimeoutError::Timeout) => running.end_idle(&inner),
+                        Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                    }
+                }
+            })
+            .expect("a thread can be started");
+        Encoders(inner)
+    }
+
+    /// Codecs and bitrates in force.
+    pub fn settings(&self) -> EncodeSettings {
+        self.0.slots.lock().settings.clone()
+    }
+
+    /// Change them. Bitrates change in running encoders; anything else restarts those that run, which ends the
+    /// feeds of their readers.
+    pub fn set(&self, settings: EncodeSettings) {
+        let mut slots = self.0.slots.lock();
+        let old = std::mem::replace(&mut slots.settings, settings.clone());
+        if old == settings {
+            return;
+        }
+        if old.only_bitrate_differs(&settings) {
+            for id in [RungId::Video, RungId::Audio] {
+                if old.bitrate(id) != settings.bitrate(id) {
+                    self.0.send(Job::Bitrate(id, settings.bitrate(id)));
+                }
+            }
+        } else {
+            self.0.send(Job::Restart);
+        }
+    }
+
+    /// What the program has.
+    pub fn tracks(&self) -> Tracks {
+        let slots = self.0.slots.lock();
+        Tracks {
+            video: slots.rungs.contains_key(&RungId::Video),
+            audio: slots.rungs.contains_key(&RungId::Audio),
+        }
+    }
+
+    /// Read a rung: its encoder runs as long as the lease lives. `None` if the program has no such track. Returns
+    /// at once; packets follow when the encoder has started.
+    pub fn lease(&self, id: RungId) -> Option<Lease> {
+        let mut slots = self.0.slots.lock();
+        let slot = slots.rungs.get_mut(&id)?;
+        slot.leases += 1;
+        let stream = slot.stream.clone();
+        if slot.leases == 1 {
+            self.0.send(Job::Settle(id));
+        }
+        Some(Lease {
+            id,
+            stream,
+            encoders: self.0.clone(),
+        })
+    }
+
+    /// The encoders that run now. Counts their elements, so it takes a moment: not for a streaming thread.
+    pub fn running(&self) -> Vec<EncoderStatus> {
+        let (tell, told) = mpsc::channel();
+        self.0.send(Job::Count(tell));
+        let counts = told
+            .recv_timeout(Duration::from_secs(2))
+            .unwrap_or_default();
+        let slots = self.0.slots.lock();
+        counts
+            .into_iter()
+            .filter_map(|(id, elements)| {
+                let counters = &slots.rungs.get(&id)?.counters;
+                Some(EncoderStatus {
+                    rung: id,
+                    codec: slots.settings.codec(id),
+                    packets: counters.packets(),
+                    bytes: counters.bytes(),
+                    dropped: counters.dropped(),
+                    elements,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Inner {
+    fn send(&self, job: Job) {
+        // The worker ends only with the last owner, who is calling.
+        let _ = self.worker.send(job);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Wake the worker so that it sees that the owner is gone.
+        let _ = self.worker.send(Job::Settle(RungId::Video));
+    }
+}
+
+/// A right to read a rung, and the reason for its encoder to run.
+pub struct Lease {
+    id: RungId,
+    stream: Arc<PacketStream>,
+    encoders: Arc<Inner>,
+}
+
+impl Lease {
+    /// The rung's packets.
+    pub fn stream(&self) -> &Arc<PacketStream> {
+        &self.stream
+    }
+
+    /// Ask for a key frame. Requests are merged: the encoder makes at most one per 500 ms.
+    pub fn request_key_frame(&self) {
+        self.encoders.send(Job::KeyFrame(self.id));
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut slots = self.encoders.slots.lock();
+        if let Some(slot) = slots.rungs.get_mut(&self.id) {
+            slot.leases -= 1;
+            if slot.leases == 0 {
+                self.encoders.send(Job::Settle(self.id));
+            }
+        }
+    }
+}
+
+/// The worker's own: rungs that run, and since when nobody reads them.
+struct Running {
+    program: ProgramOut,
+    jobs: mpsc::Sender<Job>,
+    rungs: BTreeMap<RungId, Rung>,
+    idle_since: BTreeMap<RungId, Instant>,
+}
+
+impl Running {
+    fn new(program: ProgramOut, jobs: mpsc::Sender<Job>) -> Self {
+        Running {
+            program,
+            jobs,
+            rungs: BTreeMap::new(),
+            idle_since: BTreeMap::new(),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.idle_since.values().min().map(|since| *since + LINGER)
+    }
+
+    fn work(&mut self, inner: &Inner, job: Job, failed: &dyn Fn(StudioError)) {
+        match job {
+            Job::Settle(id) => self.settle(inner, id, failed),
+            Job::Restart => {
+                for id in self.rungs.keys().copied().collect::<Vec<_>>() {
+                    self.end(inner, id);
+                    self.settle(inner, id, failed);
+                }
+            }
+            Job::Bitrate(id, bitrate) => {
+                if let Some(rung) = self.rungs.get(&id) {
+                    rung.set_bitrate(bitrate);
+                }
+            }
+            Job::KeyFrame(id) => {
+                if let Some(rung) = self.rungs.get(&id) {
+                    rung.force_key_frame();
+                }
+            }
+            Job::Failed(id, why) => {
+                let codec = inner.slots.lock().settings.codec(id).label.to_string();
+                self.end(inner, id);
+                failed(StudioError::Encoder { codec, why });
+                // Readers come back by themselves when their feeds end; a new lease starts it again.
+            }
+            Job::Count(tell) => {
+                let counts = self.rungs.iter().map(|(id, r)| (*id, r.encoder_elements()));
+                let _ = tell.send(counts.collect());
+            }
+        }
+    }
+
+    fn settle(&mut self, inner: &Inner, id: RungId, failed: &dyn Fn(StudioError)) {
+        let (settings, stream, counters) = {
+            let slots = inner.slots.lock();
+            let Some(slot) = slots.rungs.get(&id) else {
+                return;
+            };
+            if slot.leases == 0 {
+                if self.rungs.contains_key(&id) {
+                    self.idle_since.entry(id).or_insert_with(Instant::now);
+                }
+                return;
+            }
+            (
+                slots.settings.clone(),
+                slot.stream.clone(),
+                slot.counters.clone(),
+            )
+        };
+        self.idle_since.remove(&id);
+        if self.rungs.contains_key(&id) {
+            return;
+        }
+        let jobs = self.jobs.clone();
+        let on_error = move |why| {
+            let _ = jobs.send(Job::Failed(id, why));
+        };
+        let codec = settings.codec(id);
+        match Rung::start(
+            &self.program,
+            id,
+            codec,
+            &settings,
+            stream,
+            counters,
+            on_error,
+        ) {
+            Ok(rung) => {
+                self.rungs.insert(id, rung);
+            }
+            Err(why) => failed(StudioError::Encoder {
+                codec: codec.label.to_string(),
+                why,
+            }),
+        }
+    }
+
+    fn end_idle(&mut self, inner: &Inner) {
+        let due: Vec<_> = self
+            .idle_since
+            .iter()
+            .filter(|(_, since)| since.elapsed() >= LINGER)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.idle_since.remove(&id);
+            let unused = inner
+                .slots
+                .lock()
+                .rungs
+                .get(&id)
+                .is_none_or(|s| s.leases == 0);
+            if unused {
+                self.end(inner, id);
+            }
+        }
+    }
+
+    fn end(&mut self, inner: &Inner, id: RungId) {
+        drop(self.rungs.remove(&id));
+        if let Some(slot) = inner.slots.lock().rungs.get(&id) {
+            slot.stream.reset();
+        }
+    }
+}

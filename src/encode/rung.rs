@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One encoder in a pipeline of its own.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use gst::prelude::*;
+use gst_utils::ConsumptionLink;
+
+use super::{Codec, EncodeSettings, Packet, PacketStream, RungId, Track};
+use crate::program::{Pipeline, ProgramOut};
+
+/// Three frames: an encoder that lags by more than this drops raw frames rather than delaying everybody.
+const RAW_VIDEO_QUEUE: u64 = 3;
+/// 25 blocks of 20 ms of sound: a late block is heard, so allow half a second.
+const RAW_AUDIO_QUEUE: u64 = 25;
+
+/// What a rung did so far; goes on over restarts of the encoder.
+#[derive(Debug, Default)]
+pub(super) struct RungCounters {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl RungCounters {
+    pub(super) fn packets(&self) -> u64 {
+        self.packets.load(Relaxed)
+    }
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+}
+
+/// A running encoder; ends when dropped.
+pub(super) struct Rung {
+    // Order of fields is order of ending: first no more raw frames, then the pipeline.
+    link: ConsumptionLink,
+    pipeline: Pipeline,
+    encoder: gst::Element,
+    codec: &'static Codec,
+    dropped_before: u64,
+    counters: Arc<RungCounters>,
+}
+
+impl Rung {
+    /// ```text
+    /// program ─raw─▶ appsrc "raw" ─▶ encoder (─▶ parser) ─▶ appsink "packets" ─▶ stream
+    /// ```
+    pub(super) fn start(
+        program: &ProgramOut,
+        id: RungId,
+        codec: &'static Codec,
+        settings: &EncodeSettings,
+        stream: Arc<PacketStream>,
+        counters: Arc<RungCounters>,
+        on_error: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Rung, String> {
+        let gop = (settings.key_interval.as_secs_f64() * f64::from(settings.fps)).round() as u32;
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+        let chain = codec.launch(settings.bitrate(id), gop.max(1), threads);
+        let coder = gst::parse::bin_from_description(&chain, true).map_err(|e| e.to_string())?;
+        let encoder = coder
+            .by_name("encoder")
+            .ok_or("the codec's row names no encoder")?;
+        let raw = gst_app::AppSrc::builder().name("raw").build();
+        let packets = gst_app::AppSink::builder()
+            .name("packets")
+            .sync(false)
+            .async_(false)
+            .build();
+        packets.set_callbacks(publisher(codec, stream, counters.clone()));
+
+        let pipeline = program
+            .clock()
+            .pipeline(&format!("rung-{}", id.word()), move |e| {
+                on_error(e.to_string())
+            });
+        let parts = [
+            raw.upcast_ref(),
+            coder.upcast_ref(),
+            packets.upcast_ref::<gst::Element>(),
+        ];
+        pipeline
+            .add_many(parts)
+            .and_then(|()| gst::Element::link_many(parts))
+            .map_err(|e| e.to_string())?;
+        let (producer, queue) = match id {
+            RungId::Video => (program.video(), RAW_VIDEO_QUEUE),
+            RungId::Audio => (program.audio(), RAW_AUDIO_QUEUE),
+        };
+        let link = producer
+            .ok_or("the program has no such track")?
+            .add_consumer_with(
+                &raw,
+                gst_utils::streamproducer::ConsumerSettings {
+                    max_buffer: queue,
+                    max_bytes: gst::format::Bytes::ZERO,
+                    max_time: gst::ClockTime::ZERO,
+                },
+            )
+            .map_err(|e| e.to_string())?;
+        pipeline.play().map_err(|e| e.to_string())?;
+        let dropped_before = counters.dropped();
+        Ok(Rung {
+            link,
+            pipeline,
+            encoder,
+            codec,
+            dropped_before,
+            counters,
+        })
+    }
+
+    /// Change the bitrate while running.
+    pub(super) fn set_bitrate(&self, bitrate: u64) {
+        self.encoder
+            .set_property_from_str(self.codec.bitrate_property, &bitrate.to_string());
+    }
+
+    /// Make the next frame a key frame, unless one was made within the encoder's limit.
+    pub(super) fn force_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build();
+        if let Some(pad) = self.encoder.static_pad("src") {
+            pad.send_event(event);
+        }
+    }
+
+    /// Encoders in this pipeline by their class, counted anew each time.
+    pub(super) fn encoder_elements(&self) -> usize {
+        self.counters
+            .dropped
+            .store(self.dropped_before + self.link.dropped(), Relaxed);
+        self.pipeline.count_elements("Encoder")
+    }
+}
+
+/// Turns each sample into a packet without copying it.
+fn publisher(
+    codec: &'static Codec,
+    stream: Arc<PacketStream>,
+    counters: Arc<RungCounters>,
+) -> gst_app::AppSinkCallbacks {
+    let mut caps: Option<gst::Caps> = None;
+    gst_app::AppSinkCallbacks::builder()
+        .new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
+            if caps.as_deref() != sample.caps()
+                && let Some(new) = sample.caps_owned()
+            {
+                stream.set_head(Track {
+                    codec,
+                    caps: new.clone(),
+                });
+                caps = Some(new);
+            }
+            let (Some(buffer), Some(segment)) = (sample.buffer_owned(), sample.segment()) else {
+                return Ok(gst::FlowSuccess::Ok);
+            };
+            // Codec headers travel in the caps.
+            if buffer.flags().contains(gst::BufferFlags::HEADER) && buffer.pts().is_none() {
+                return Ok(gst::FlowSuccess::Ok);
+            }
+            let time = segment
+                .downcast_ref::<gst::ClockTime>()
+                .and_then(|s| s.to_running_time(buffer.pts()))
+                .unwrap_or(gst::ClockTime::ZERO);
+            let duration = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
+            let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            let memory = buffer
+                .into_mapped_buffer_readable()
+                .map_err(|_| gst::FlowError::Error)?;
+            let data = Bytes::from_owner(memory);
+            counters.packets.fetch_add(1, Relaxed);
+            counters.bytes.fetch_add(data.len() as u64, Relaxed);
+            stream.publish(Packet {
+                pts: Duration::from_nanos(time.nseconds()),
+                duration: Duration::from_nanos(duration.nseconds()),
+                key,
+                data,
+            });
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .build()
+}

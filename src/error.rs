@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One typed error per room. `Display` says what and why in one sentence; [`Remedy`] says what to do, in one
+//! more. The window has its own words for each variant; the command line uses these.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What a person can do about an error, as one sentence.
+pub trait Remedy {
+    /// The sentence.
+    fn remedy(&self) -> String;
+}
+
+/// Words on the command line or in a profile that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpecError {
+    /// No such video source.
+    #[error("\"{0}\" is not a video source.")]
+    UnknownVideo(String),
+    /// No such audio source.
+    #[error("\"{0}\" is not an audio source.")]
+    UnknownAudio(String),
+    /// A file that does not exist.
+    #[error("The file {0} does not exist.")]
+    MissingFile(PathBuf),
+    /// A size such as `1280x720`.
+    #[error("\"{0}\" is not a picture size.")]
+    Size(String),
+    /// A bitrate such as `2500k`.
+    #[error("\"{0}\" is not a bitrate.")]
+    Bitrate(String),
+    /// A duration such as `2s`.
+    #[error("\"{0}\" is not a time.")]
+    Time(String),
+    /// An unknown codec.
+    #[error("\"{name}\" is not a codec for {media} here.")]
+    Codec {
+        /// What was asked for.
+        name: String,
+        /// `video` or `audio`.
+        media: &'static str,
+        /// What there is.
+        known: String,
+    },
+    /// A codec whose encoder is not installed.
+    #[error("The encoder for {codec} ({element}) is not installed.")]
+    EncoderMissing {
+        /// The codec.
+        codec: &'static str,
+        /// The GStreamer element.
+        element: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// A server address that cannot be used.
+    #[error("The Icecast address {url} cannot be used: {why}.")]
+    IcecastUrl {
+        /// The address without its password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An address to listen on that cannot be used.
+    #[error("\"{0}\" is not an address to listen on.")]
+    Listen(String),
+    /// A recording with an ending that is not known.
+    #[error("Cannot record to {0}: the ending is none that is known.")]
+    RecordEnding(PathBuf),
+    /// A recording into a folder that does not exist.
+    #[error("Cannot record to {path}: the folder {folder} does not exist.")]
+    RecordFolder {
+        /// The file asked for.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A recording that would overwrite a file.
+    #[error("Cannot record to {0}: the file exists already.")]
+    RecordExists(PathBuf),
+    /// A recording to a place that cannot be written.
+    #[error("Cannot record to {path}: {why}.")]
+    RecordUnwritable {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// A profile that does not exist.
+    #[error("There is no profile {0}.")]
+    ProfileMissing(PathBuf),
+    /// A profile that cannot be read.
+    #[error("The profile {path} cannot be used: {why}.")]
+    ProfileBroken {
+        /// Its file.
+        path: PathBuf,
+        /// One line.
+        why: String,
+    },
+    /// Options that exclude each other.
+    #[error("{0} and {1} exclude each other.")]
+    Conflict(&'static str, &'static str),
+}
+
+impl Remedy for SpecError {
+    fn remedy(&self) -> String {
+        match self {
+            SpecError::UnknownVideo(_) => {
+                "Use test, camera, camera:NAME, file:PATH or none.".into()
+            }
+            SpecError::UnknownAudio(_) => {
+                "Use tone, mic, mic:NAME, file:PATH, silence or none.".into()
+            }
+            SpecError::MissingFile(_) => "Check the path and its spelling.".into(),
+            SpecError::Size(_) => {
+                "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()
+            }
+            SpecError::Bitrate(_) => "Write bits per second, for example 2500k or 2.5M.".into(),
+            SpecError::Time(_) => "Write seconds, for example 2s or 500ms.".into(),
+            SpecError::Codec { known, .. } => format!("Use one of: {known}."),
+            SpecError::EncoderMissing { package, .. } => {
+                format!("Install the package {package}.")
+            }
+            SpecError::IcecastUrl { .. } => {
+                "Write icecast://source:PASSWORD@HOST:8000/MOUNT.webm.".into()
+            }
+            SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
+            SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
+            SpecError::RecordFolder { .. } => "Make the folder first, or choose another.".into(),
+            SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
+            SpecError::RecordUnwritable { .. } => {
+                "Choose a folder you may write to, with space on its disk.".into()
+            }
+            SpecError::ProfileMissing(_) => {
+                "Give the name of a saved profile or the path of a .toml file.".into()
+            }
+            SpecError::ProfileBroken { .. } => "Correct that line, or leave it out.".into(),
+            SpecError::Conflict(..) => "Leave one of them out.".into(),
+        }
+    }
+}
+
+/// Why a source does not show or sound.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// The device is not (or no longer) plugged in.
+    #[error("There is no {kind} called {name}.")]
+    NoDevice {
+        /// `camera` or `microphone`.
+        kind: &'static str,
+        /// What was looked for.
+        name: String,
+    },
+    /// No device of this kind at all.
+    #[error("No {0} is plugged in.")]
+    NoDeviceAtAll(&'static str),
+    /// A device that went away while in use.
+    #[error("The {kind} {name} was unplugged.")]
+    Unplugged {
+        /// `camera` or `microphone`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A file that is no picture or sound.
+    #[error("{path} holds no {media} that can be played.")]
+    NotMedia {
+        /// The file.
+        path: PathBuf,
+        /// `picture` or `sound`.
+        media: &'static str,
+    },
+    /// It opened, but gave nothing.
+    #[error("{0} gives no picture any more.")]
+    Stalled(String),
+    /// GStreamer said something else.
+    #[error("{spec} failed: {why}.")]
+    Failed {
+        /// The source as on the command line.
+        spec: String,
+        /// GStreamer's words.
+        why: String,
+    },
+    /// An element is not installed.
+    #[error("{element} is not installed.")]
+    Missing {
+        /// The element.
+        element: String,
+    },
+}
+
+impl Remedy for SourceError {
+    fn remedy(&self) -> String {
+        match self {
+            SourceError::NoDevice { .. } => {
+                "\"aerial devices\" lists what is there; it is used as soon as it is plugged in.".into()
+            }
+            SourceError::NoDeviceAtAll(_) | SourceError::Unplugged { .. } => {
+                "Plug it in; it is used as soon as it is seen.".into()
+            }
+            SourceError::NotMedia { .. } => {
+                "Choose a video, sound or picture file; \"aerial check\" tells which formats can be read.".into()
+            }
+            SourceError::Stalled(_) => "Check its cable, or close other programs that use it.".into(),
+            SourceError::Failed { .. } => "It is tried again by itself.".into(),
+            SourceError::Missing { .. } => "\"aerial check\" tells which package has it.".into(),
+        }
+    }
+}
+
+/// Why an output is not live.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OutputError {
+    /// Nobody answers there.
+    #[error("{host} cannot be reached: {why}.")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What the system says.
+        why: String,
+    },
+    /// User name or password refused.
+    #[error("{host} refused the password.")]
+    Denied {
+        /// Host and port.
+        host: String,
+    },
+    /// Somebody else is on that mount.
+    #[error("{host} refused the mount {mount}: it is in use, or the server is full.")]
+    Refused {
+        /// Host and port.
+        host: String,
+        /// The mount.
+        mount: String,
+    },
+    /// The connection broke.
+    #[error("The connection to {host} was lost.")]
+    Lost {
+        /// Host and port.
+        host: String,
+    },
+    /// Connected, but it takes no bytes.
+    #[error("{host} stopped taking data.")]
+    Stalled {
+        /// Host and port.
+        host: String,
+    },
+    /// A file that cannot be written.
+    #[error("{path} cannot be written: {why}.")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// An element is not installed.
+    #[error("{element} is not installed.")]
+    Missing {
+        /// The element.
+        element: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// GStreamer said something else.
+    #[error("It failed: {0}.")]
+    Other(String),
+}
+
+impl Remedy for OutputError {
+    fn remedy(&self) -> String {
+        match self {
+            OutputError::Unreachable { .. } => {
+                "Check the address and that the server runs; it is tried again by itself.".into()
+            }
+            OutputError::Denied { .. } => {
+                "Check user name and password (the server's source-password).".into()
+            }
+            OutputError::Refused { .. } => "Choose another mount, or wait until it is free.".into(),
+            OutputError::Lost { .. } | OutputError::Stalled { .. } => {
+                "It is tried again by itself; check the network if it goes on.".into()
+            }
+            OutputError::Unwritable { .. } => {
+                "Choose a folder you may write to, with space on its disk.".into()
+            }
+            OutputError::Missing { package, .. } => format!("Install the package {package}."),
+            OutputError::Other(_) => "Try again; \"aerial check\" tells what is missing.".into(),
+        }
+    }
+}
+
+/// Why the server does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ServeError {
+    /// Another program has the port.
+    #[error("Port {port} on {host} is in use by another program.")]
+    PortInUse {
+        /// The address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Anything else about listening.
+    #[error("Cannot listen on {address}: {why}.")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        why: String,
+    },
+    /// No UDP socket for WebRTC.
+    #[error("No UDP port could be opened for WebRTC: {0}.")]
+    Udp(String),
+    /// An offer, answer or candidate that cannot be used.
+    #[error("The session description cannot be used: {0}.")]
+    Sdp(String),
+    /// Nobody can watch now.
+    #[error("The broadcast is not on the air.")]
+    OffAir,
+    /// The WebRTC thread has ended.
+    #[error("WebRTC has ended.")]
+    Ended,
+}
+
+impl Remedy for ServeError {
+    fn remedy(&self) -> String {
+        match self {
+            ServeError::PortInUse { .. } => {
+                "End that program, or choose another port with --listen 127.0.0.1:0 (any free one)."
+                    .into()
+            }
+            ServeError::Listen { .. } => {
+                "Choose an address of this computer, for example --listen 127.0.0.1:8080.".into()
+            }
+            ServeError::Udp(_) => "Check the network settings; viewers can still use HTTP.".into(),
+            ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
+            ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            ServeError::Ended => "Start Aerial again.".into(),
+        }
+    }
+}
+
+/// Why the engine did not start, or did not do what it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StudioError {
+    /// Words that cannot be understood.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// An output.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Elements without which nothing works.
+    #[error("GStreamer lacks {elements}.")]
+    Incomplete {
+        /// Their names.
+        elements: String,
+        /// The Debian packages.
+        packages: String,
+    },
+    /// The program pipeline.
+    #[error("The program could not be built: {0}.")]
+    Program(String),
+    /// An encoder stopped.
+    #[error("The encoder for {codec} failed: {why}.")]
+    Encoder {
+        /// The codec.
+        codec: String,
+        /// GStreamer's words.
+        why: String,
+    },
+    /// A thing that can only be changed off air.
+    #[error("{0} cannot be changed while live.")]
+    OnlyOffAir(&'static str),
+    /// The token file.
+    #[error("The API token could not be kept in {path}: {why}.")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// A viewer that is not there.
+    #[error("That viewer is not there any more.")]
+    NoSuchViewer,
+    /// An output that is not there.
+    #[error("There is no output called {0}.")]
+    NoSuchOutput(String),
+}
+
+impl Remedy for StudioError {
+    fn remedy(&self) -> String {
+        match self {
+            StudioError::Spec(e) => e.remedy(),
+            StudioError::Serve(e) => e.remedy(),
+            StudioError::Source(e) => e.remedy(),
+            StudioError::Output(e) => e.remedy(),
+            StudioError::Incomplete { packages, .. } => {
+                format!("Install {packages} (\"aerial check\" lists everything).")
+            }
+            StudioError::Program(_) => "\"aerial check\" tells what is missing.".into(),
+            StudioError::Encoder { .. } => "Choose another codec, size or bitrate.".into(),
+            StudioError::OnlyOffAir(_) => "End the broadcast first.".into(),
+            StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
+            StudioError::NoSuchViewer | StudioError::NoSuchOutput(_) => {
+                "Look at the list again.".into()
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The engine of Aerial: everything but the window.
+//!
+//! # Rooms
+//!
+//! Each room is a folder (or file) with one door, its `mod.rs`.
+//!
+//! | Room | What is in it |
+//! | --- | --- |
+//! | [`message`] | `Command` and `Event`: all that the engine is told and all that it tells |
+//! | [`Studio`] | the engine's one handle: `command()`, `events()`, `snapshot()` |
+//! | [`source`] | where picture and sound come from: test card, file, camera, microphone; the device list |
+//! | [`program`] | the mix that goes on air: compositor and audio mixer over the slate; levels; preview |
+//! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
+//! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
+//! | [`mux`] | packets to containers: one muxer per format, only while wanted |
+//! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
+//! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg |
+//! | [`audience`] | who is watching, over every transport; kick |
+//! | [`stats`] | the status object, counters to rates, and the health line |
+//! | [`settings`] | profiles (TOML) and the API token |
+//!
+//! # How a picture travels
+//!
+//! ```text
+//! source pipelines ──raw──▶ program (compositor + audiomixer over the slate)
+//!                               ├──raw──▶ preview pipeline (only while somebody looks)
+//!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
+//! fanout of packets ──▶ WebRTC leg
+//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers, Icecast
+//!                   └──▶ recording (a muxer of its own)
+//! ```
+//!
+//! # Invariants
+//!
+//! - GTK and gettext are only in `ui/` and `main.rs`; this library knows neither.
+//! - Nothing below [`studio`](Studio) knows `Studio`; outputs do not know each other.
+//! - Each source, rung, muxer and output is a pipeline of its own, so an error ends that pipeline alone.
+//!   All share one clock and one base time.
+//! - A streaming thread never waits: it hands over what it has, or counts a drop.
+//! - What must end, ends by `Drop`: viewers, leases of encoders, links between pipelines, bus watches.
+//! - `audience`, `settings`, `stats`, `encode::ladder` and `output::retry` know no GStreamer.
+//!
+//! # Kinds of thread
+//!
+//! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the
+//! rung worker (which may block on state changes), and in the window the GTK main thread.
+
+pub mod audience;
+pub mod encode;
+pub mod error;
+pub mod fanout;
+pub mod message;
+pub mod mux;
+pub mod output;
+pub mod program;
+pub mod serve;
+pub mod settings;
+pub mod source;
+pub mod stats;
+mod studio;
+
+pub use studio::{Studio, StudioOptions};
+
+/// The application's id: desktop file, icon, D-Bus name and settings folder are called after it.
+pub const APP_ID: &str = "io.github.aerial_live.Aerial";

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! All that the engine can be told ([`Command`]) and all that it tells ([`Event`]).
+//!
+//! Facts are pushed as events; numbers (rates, queues) are pulled with `Studio::snapshot()`.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audience::{Viewer, ViewerId},
+    encode::EncodeSettings,
+    error::{OutputError, SourceError, StudioError},
+    output::OutputSpec,
+    program::Preview,
+    source::{AudioSpec, Device, VideoSpec},
+};
+
+/// What the engine can be asked to do. Refusals come back as [`Event::Refused`].
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Replace the sources of the picture. Works while live; several are tiled.
+    SetVideo(Vec<VideoSpec>),
+    /// Replace the sources of the sound. Works while live; several are mixed.
+    SetAudio(Vec<AudioSpec>),
+    /// Codecs and bitrates. A bitrate may change while live, a codec only off air.
+    SetEncoding(EncodeSettings),
+    /// Go on the air.
+    GoLive,
+    /// End the broadcast: viewers are let go, outputs closed. Recordings go on.
+    EndLive,
+    /// Add an output, or replace the one of the same name. It is started at once if it is enabled and may run.
+    SetOutput(OutputSpec),
+    /// Remove an output, ending it first.
+    RemoveOutput(String),
+    /// Switch an output on or off.
+    EnableOutput(String, bool),
+    /// Let a viewer go.
+    Kick(ViewerId),
+    /// Show the program in a sink of this computer, or stop showing it.
+    Preview(Option<Preview>),
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The broadcast went from one state to another.
+    Air(AirState),
+    /// A source went from one state to another.
+    Source(SourceStatus),
+    /// A source is no longer part of the program.
+    SourceRemoved(SourceId),
+    /// An output went from one state to another, or was added.
+    Output(OutputStatus),
+    /// An output is gone.
+    OutputRemoved(String),
+    /// Somebody watches.
+    ViewerJoined(Viewer),
+    /// Somebody stopped watching, or was let go.
+    ViewerLeft(ViewerId),
+    /// Cameras and microphones now plugged in (all of them).
+    Devices(Vec<Device>),
+    /// Codecs, bitrates, size or rate changed.
+    Encoding(EncodeSettings),
+    /// A command could not be carried out; everything is as it was before.
+    Refused(StudioError),
+}
+
+/// Whether the program is on the air.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AirState {
+    /// Nobody outside can see the program.
+    Off,
+    /// Asked to go live; no frame has come out of the program yet.
+    Starting,
+    /// Viewers are served.
+    Live {
+        /// When it began.
+        since: SystemTime,
+    },
+    /// Being ended.
+    Stopping,
+}
+
+impl AirState {
+    /// The word of the status object.
+    pub fn word(&self) -> &'static str {
+        match self {
+            AirState::Off => "off",
+            AirState::Starting => "starting",
+            AirState::Live { .. } => "live",
+            AirState::Stopping => "stopping",
+        }
+    }
+}
+
+/// Number of a source, unique while the engine runs.
+pub type SourceId = u64;
+
+/// Whether a source shows picture or sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// Picture.
+    Video,
+    /// Sound.
+    Audio,
+}
+
+/// One source as it is now.
+#[derive(Debug, Clone)]
+pub struct SourceStatus {
+    /// Its number.
+    pub id: SourceId,
+    /// Picture or sound.
+    pub kind: MediaKind,
+    /// As on the command line, e.g. `camera:Front`.
+    pub spec: String,
+    /// What it does now.
+    pub state: SourceState,
+}
+
+/// What a source does now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceState {
+    /// Being opened; nothing has come from it yet.
+    Starting,
+    /// Its picture or sound is in the program.
+    Live,
+    /// It ended or failed; the slate or silence stands in. It is tried again after `retry_in`.
+    Lost {
+        /// Why.
+        error: SourceError,
+        /// Time until the next try, if there will be one before the device is seen again.
+        retry_in: Option<Duration>,
+    },
+}
+
+impl SourceState {
+    /// The word of the status object.
+    pub fn word(&self) -> &'static str {
+        match self {
+            SourceState::Starting => "starting",
+            SourceState::Live => "live",
+            SourceState::Lost { .. } => "lost",
+        }
+    }
+}
+
+/// One output as it is now.
+#[derive(Debug, Clone)]
+pub struct OutputStatus {
+    /// Its name, unique among the outputs.
+    pub name: String,
+    /// `icecast` or `record`.
+    pub kind: &'static str,
+    /// Where it goes, without any password.
+    pub url: String,
+    /// Whether the user wants it.
+    pub enabled: bool,
+    /// What it does now.
+    pub state: OutputState,
+}
+
+/// What an output does now. "Live" means that the other side took bytes just now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputState {
+    /// Not running: switched off, or waiting for the broadcast to begin.
+    Off,
+    /// Trying to reach the other side.
+    Connecting {
+        /// 1 for the first try.
+        attempt: u32,
+    },
+    /// Bytes are accepted.
+    Live {
+        /// When they first were, since the last failure.
+        since: SystemTime,
+    },
+    /// Failed for now; tried again at `retry_at`.
+    Waiting {
+        /// When the next try is made.
+        retry_at: SystemTime,
+        /// Why the last one failed.
+        error: OutputError,
+    },
+    /// Failed in a way that trying again cannot mend.
+    Failed(OutputError),
+}
+
+impl OutputState {
+    /// The word of the status object.
+    pub fn word(&self) -> &'static str {
+        match self {
+            OutputState::Off => "off",
+            OutputState::Connecting { .. } => "connecting",
+            OutputState::Live { .. } => "live",
+            OutputState::Waiting { .. } => "waiting",
+            OutputState::Failed(_) => "failed",
+        }
+    }
+
+    /// Why it is not live, if it failed.
+    pub fn error(&self) -> Option<&OutputError> {
+        match self {
+            OutputState::Waiting { error, .. } | OutputState::Failed(error) => Some(error),
+            OutputState::Off | OutputState::Connecting { .. } | OutputState::Live { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The status object: what `--status json`, `GET /api/v1/status` and the window all show.
+
+mod health;
+
+use serde::{Deserialize, Serialize};
+
+pub use health::health;
+
+use crate::{
+    audience::{Transport, Viewer},
+    message::MediaKind,
+};
+
+/// Everything at one moment. Its JSON shape is fixed: others rely on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `off`, `starting`, `live` or `stopping`.
+    pub air: String,
+    /// When it went live, as seconds since 1970.
+    pub since: Option<f64>,
+    /// Encoders that run now.
+    pub encoders: Vec<EncoderRow>,
+    /// Sources of the program.
+    pub sources: Vec<SourceRow>,
+    /// Outputs, running or not.
+    pub outputs: Vec<OutputRow>,
+    /// Everybody who watches.
+    pub viewers: Vec<ViewerRow>,
+    /// One sentence: fine, or the one thing that is worst and what to do about it.
+    pub health: String,
+}
+
+/// One running encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderRow {
+    /// Its word on the command line.
+    pub codec: String,
+    /// `full` for the picture, `audio` for the sound.
+    pub rung: String,
+    /// Pixels; 0 for sound.
+    pub width: u32,
+    /// Pixels; 0 for sound.
+    pub height: u32,
+    /// Packets per second over the last second.
+    pub fps: f64,
+    /// Bits per second over the last second.
+    pub bitrate: u64,
+    /// Raw frames it had no time for, since it was first started.
+    pub dropped: u64,
+}
+
+/// One source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceRow {
+    /// Number.
+    pub id: u64,
+    /// `video` or `audio`.
+    pub kind: MediaKind,
+    /// As on the command line.
+    pub spec: String,
+    /// `starting`, `live` or `lost`.
+    pub state: String,
+    /// Why it is lost, and what to do.
+    pub error: Option<String>,
+}
+
+/// One output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputRow {
+    /// Its name.
+    pub name: String,
+    /// `icecast` or `record`.
+    pub kind: String,
+    /// `off`, `connecting`, `live`, `waiting` or `failed`.
+    pub state: String,
+    /// Where to, without any password.
+    pub url: String,
+    /// Bits per second over the last second.
+    pub bitrate: u64,
+    /// Bytes taken since it was switched on.
+    pub bytes: u64,
+    /// Why it is waiting or failed, and what to do.
+    pub error: Option<String>,
+}
+
+/// One viewer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViewerRow {
+    /// Number.
+    pub id: u64,
+    /// `http`, `webrtc` or `icecast`.
+    pub transport: Transport,
+    /// `webm`, or the codecs for WebRTC.
+    pub format: String,
+    /// IP address, with its port where known.
+    pub address: String,
+    /// User agent.
+    pub agent: String,
+    /// When it joined, as seconds since 1970.
+    pub since: f64,
+    /// Bytes its connection took.
+    pub bytes: u64,
+    /// Bits per second over the last second.
+    pub bitrate: u64,
+    /// Age in milliseconds of what is not sent yet.
+    pub queue: u32,
+    /// Round-trip time in milliseconds, where known.
+    pub rtt_ms: Option<u32>,
+    /// Share of packets lost, 0 to 1, where known.
+    pub loss: Option<f32>,
+    /// Frames it missed because it was too slow.
+    pub dropped: u64,
+    /// The picture's place on the ladder.
+    pub rung: String,
+}
+
+impl From<&Viewer> for ViewerRow {
+    fn from(v: &Viewer) -> Self {
+        ViewerRow {
+            id: v.id,
+            transport: v.who.transport,
+            format: v.who.format.clone(),
+            address: v.who.address.clone(),
+            agent: v.who.agent.clone(),
+            since: seconds(v.since),
+            bytes: v.counters.bytes(),
+            bitrate: v.counters.bitrate(),
+            queue: v.counters.queue_ms(),
+            rtt_ms: v.counters.rtt_ms(),
+            loss: v.counters.loss(),
+            dropped: v.counters.dropped(),
+            rung: "full".into(),
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub fn seconds(at: std::time::SystemTime) -> f64 {
+    at.duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |d| (d.as_secs_f64() * 1000.0).round() / 1000.0)
+}
