@@ -208,12 +208,14 @@ impl Studio {
         let director = Director {
             shared: shared.clone(),
             on_air,
+            video: options.video,
+            audio: options.audio,
             sources,
             outputs,
             preview: None,
             _server: server,
         };
-        handle.spawn(director.run(taken, options.video, options.audio, options.outputs));
+        handle.spawn(director.run(taken, options.outputs));
         Ok(Studio(Arc::new(Inner {
             runtime: Some(runtime),
             orders,
@@ -424,6 +426,8 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
 struct Director {
     shared: Arc<Shared>,
     on_air: watch::Sender<bool>,
+    video: Vec<VideoSpec>,
+    audio: Vec<AudioSpec>,
     sources: Sources,
     outputs: Outputs,
     preview: Option<PreviewPipeline>,
@@ -431,49 +435,45 @@ struct Director {
 }
 
 impl Director {
-    async fn run(
-        mut self,
-        mut orders: mpsc::UnboundedReceiver<Order>,
-        video: Vec<VideoSpec>,
-        audio: Vec<AudioSpec>,
-        outputs: Vec<OutputSpec>,
-    ) {
-        let (mut video, mut audio) = (video, audio);
-        self.sources.set(&self.shared.program, &video, &audio).await;
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>, outputs: Vec<OutputSpec>) {
         for output in outputs {
             self.outputs.set(output).await;
         }
+        self.set_sources().await;
         while let Some(order) = orders.recv().await {
-            let command = match order {
-                Order::Do(command) => command,
+            match order {
+                Order::Do(command) => {
+                    if let Err(error) = self.carry_out(command).await {
+                        self.shared.tell(Event::Refused(error));
+                    }
+                }
                 Order::End(told) => {
                     self.end().await;
                     let _ = told.send(());
                     return;
                 }
-            };
-            let done = match command {
-                Command::SetVideo(specs) => {
-                    video = specs;
-                    self.sources.set(&self.shared.program, &video, &audio).await;
-                    Ok(())
-                }
-                Command::SetAudio(specs) => {
-                    audio = specs;
-                    self.sources.set(&self.shared.program, &video, &audio).await;
-                    Ok(())
-                }
-                other => self.carry_out(other).await,
-            };
-            if let Err(error) = done {
-                self.shared.tell(Event::Refused(error));
             }
         }
     }
 
+    async fn set_sources(&mut self) {
+        self.sources
+            .set(&self.shared.program, &self.video, &self.audio)
+            .await;
+    }
+
     async fn carry_out(&mut self, command: Command) -> Result<(), StudioError> {
         match command {
-            Command::SetVideo(_) | Command::SetAudio(_) => Ok(()),
+            Command::SetVideo(specs) => {
+                self.video = specs;
+                self.set_sources().await;
+                Ok(())
+            }
+            Command::SetAudio(specs) => {
+                self.audio = specs;
+                self.set_sources().await;
+                Ok(())
+            }
             Command::SetEncoding(settings) => self.set_encoding(settings),
             Command::GoLive => self.go_live().await,
             Command::EndLive => {

@@ -64,12 +64,15 @@ pub fn check(path: &Path, overwrite: bool) -> Result<(), SpecError> {
 
 /// The system's words without their number.
 fn reason(e: &std::io::Error) -> String {
-    match e.kind() {
-        ErrorKind::PermissionDenied => "you may not write there".into(),
-        ErrorKind::StorageFull => "the disk is full".into(),
-        ErrorKind::IsADirectory => "it is a folder".into(),
-        ErrorKind::AlreadyExists => "it exists already".into(),
-        _ => {
+    let known = [
+        (ErrorKind::PermissionDenied, "you may not write there"),
+        (ErrorKind::StorageFull, "the disk is full"),
+        (ErrorKind::IsADirectory, "it is a folder"),
+        (ErrorKind::AlreadyExists, "it exists already"),
+    ];
+    match known.iter().find(|(kind, _)| *kind == e.kind()) {
+        Some((_, words)) => words.to_string(),
+        None => {
             let text = e.to_string();
             text.split(" (os error")
                 .next()

@@ -68,23 +68,25 @@ pub(crate) struct Bound(std::net::TcpListener, SocketAddr);
 impl Bound {
     /// Take the port.
     pub(crate) fn bind(address: SocketAddr) -> Result<Bound, ServeError> {
-        let listen = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::AddrInUse => ServeError::PortInUse {
-                host: address.ip().to_string(),
-                port: address.port(),
-            },
-            std::io::ErrorKind::PermissionDenied => ServeError::Listen {
+        let listen = |e: std::io::Error| {
+            use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+            if e.kind() == AddrInUse {
+                return ServeError::PortInUse {
+                    host: address.ip().to_string(),
+                    port: address.port(),
+                };
+            }
+            let why = if e.kind() == PermissionDenied {
+                "only an administrator may use that port".into()
+            } else if e.kind() == AddrNotAvailable {
+                "this computer has no such address".into()
+            } else {
+                e.to_string()
+            };
+            ServeError::Listen {
                 address: address.to_string(),
-                why: "only an administrator may use that port".into(),
-            },
-            std::io::ErrorKind::AddrNotAvailable => ServeError::Listen {
-                address: address.to_string(),
-                why: "this computer has no such address".into(),
-            },
-            _ => ServeError::Listen {
-                address: address.to_string(),
-                why: e.to_string(),
-            },
+                why,
+            }
         };
         let bind = || {
             let socket = Socket::new(
@@ -101,11 +103,6 @@ impl Bound {
             Ok(Bound(listener, address))
         };
         bind().map_err(listen)
-    }
-
-    /// The address, with the port that was chosen.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.1
     }
 }
 

@@ -52,12 +52,14 @@ impl Profile {
                 .join("profiles")
                 .join(format!("{name}.toml"))
         };
-        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => SpecError::ProfileMissing(path.clone()),
-            _ => SpecError::ProfileBroken {
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::NotFound {
+                return SpecError::ProfileMissing(path.clone());
+            }
+            SpecError::ProfileBroken {
                 path: path.clone(),
                 why: e.to_string(),
-            },
+            }
         })?;
         Profile::parse(&text, &path)
     }
