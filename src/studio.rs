@@ -198,7 +198,7 @@ impl Studio {
                     let shared = Arc::downgrade(&shared);
                     move || shared.upgrade().map(|s| s.snapshot()).unwrap_or_default()
                 }),
-                routes: axum::Router::new(),
+                encoders,
             },
         )?;
         let address = server.address();

@@ -14,6 +14,9 @@ mod connection;
 mod door;
 mod live;
 mod page;
+mod signalling;
+mod webrtc;
+mod whep;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,9 +32,12 @@ pub(crate) use api::StatusSource;
 
 use crate::{
     audience::{Audience, Transport},
+    encode::Encoders,
     error::ServeError,
     mux::WebM,
 };
+use signalling::Signalling;
+use webrtc::Leg;
 
 /// Connections the system may hold for us until we accept them: a thousand people who follow one link.
 const BACKLOG: i32 = 4096;
@@ -44,8 +50,7 @@ pub(crate) struct Serving {
     pub(crate) on_air: watch::Receiver<bool>,
     pub(crate) api_token: String,
     pub(crate) status: StatusSource,
-    /// Further routes (WHEP, signalling).
-    pub(crate) routes: Router,
+    pub(crate) encoders: Encoders,
 }
 
 /// What every connection shares.
@@ -119,10 +124,17 @@ impl Server {
             address: address.to_string(),
             why: e.to_string(),
         })?;
+        let leg = Leg::start(
+            serving.encoders.clone(),
+            serving.audience.clone(),
+            reachable(address.ip()),
+        )?;
+        let signalling = Signalling::start(leg.clone(), serving.on_air.clone());
         let router = Router::new()
             .merge(page::routes())
             .merge(api::routes(&serving))
-            .merge(serving.routes)
+            .merge(whep::routes(leg, serving.on_air.clone()))
+            .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));
         let shared = Arc::new(Shared {
             webm: serving.webm,
