@@ -376,6 +376,9 @@ pub enum StudioError {
     /// A thing that can only be changed off air.
     #[error("{0} cannot be changed while live.")]
     OnlyOffAir(&'static str),
+    /// A thing that can only be chosen at the start.
+    #[error("{0} cannot be changed while Aerial runs.")]
+    OnlyAtStart(&'static str),
     /// The token file.
     #[error("The API token could not be kept in {path}: {why}.")]
     Token {
@@ -405,6 +408,7 @@ impl Remedy for StudioError {
             StudioError::Program(_) => "\"aerial check\" tells what is missing.".into(),
             StudioError::Encoder { .. } => "Choose another codec, size or bitrate.".into(),
             StudioError::OnlyOffAir(_) => "End the broadcast first.".into(),
+            StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
             StudioError::NoSuchViewer | StudioError::NoSuchOutput(_) => {
                 "Look at the list again.".into()

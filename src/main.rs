@@ -1,1 +1,19 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Aerial: the window, and `aerial live` without one.
+
+mod check;
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Diagnostics only on request: what a user must know is said in sentences by the command line or the window.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("AERIAL_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    cli::run()
+}

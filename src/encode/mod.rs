@@ -28,7 +28,7 @@ use crate::{
     message::MediaKind,
     program::ProgramOut,
 };
-use rung::Rung;
+use rung::{Rung, RungNews};
 
 /// How long an encoder goes on after the last reader left: a viewer who reloads the page finds it running.
 const LINGER: Duration = Duration::from_secs(5);
@@ -399,19 +399,15 @@ impl Running {
             return;
         }
         let jobs = self.jobs.clone();
-        let on_error = move |why| {
-            let _ = jobs.send(Job::Failed(id, why));
+        let tell = move |news| {
+            // The worker ends only with the rungs it owns.
+            let _ = jobs.send(match news {
+                RungNews::KeyFrameOverdue => Job::KeyFrame(id),
+                RungNews::Failed(why) => Job::Failed(id, why),
+            });
         };
         let codec = settings.codec(id);
-        match Rung::start(
-            &self.program,
-            id,
-            codec,
-            &settings,
-            stream,
-            counters,
-            on_error,
-        ) {
+        match Rung::start(&self.program, id, codec, &settings, stream, counters, tell) {
             Ok(rung) => {
                 self.rungs.insert(id, rung);
             }

@@ -41,6 +41,15 @@ impl RungCounters {
     }
 }
 
+/// What a rung says; it is said on streaming threads.
+#[derive(Debug)]
+pub(super) enum RungNews {
+    /// The last key frame is longer ago than it should be.
+    KeyFrameOverdue,
+    /// The encoder stopped; GStreamer's words.
+    Failed(String),
+}
+
 /// A running encoder; ends when dropped.
 pub(super) struct Rung {
     // Order of fields is order of ending: first no more raw frames, then the pipeline.
@@ -63,7 +72,7 @@ impl Rung {
         settings: &EncodeSettings,
         stream: Arc<PacketStream>,
         counters: Arc<RungCounters>,
-        on_error: impl Fn(String) + Send + Sync + 'static,
+        tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {
         let gop = (settings.key_interval.as_secs_f64() * f64::from(settings.fps)).round() as u32;
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
@@ -78,12 +87,17 @@ impl Rung {
             .sync(false)
             .async_(false)
             .build();
-        packets.set_callbacks(publisher(codec, stream, counters.clone()));
+        let overdue = {
+            let tell = tell.clone();
+            move || tell(RungNews::KeyFrameOverdue)
+        };
+        let overdue = (settings.key_interval, overdue);
+        packets.set_callbacks(publisher(codec, stream, counters.clone(), overdue));
 
         let pipeline = program
             .clock()
             .pipeline(&format!("rung-{}", id.word()), move |e| {
-                on_error(e.to_string())
+                tell(RungNews::Failed(e.to_string()))
             });
         let parts = [
             raw.upcast_ref(),
@@ -146,13 +160,17 @@ impl Rung {
     }
 }
 
-/// Turns each sample into a packet without copying it.
+/// Turns each sample into a packet without copying it, and sees to it that key frames come in time: encoders count
+/// frames, so on a busy computer, where frames are dropped, theirs would come late.
 fn publisher(
     codec: &'static Codec,
     stream: Arc<PacketStream>,
     counters: Arc<RungCounters>,
+    (key_interval, key_overdue): (Duration, impl Fn() + Send + 'static),
 ) -> gst_app::AppSinkCallbacks {
     let mut caps: Option<gst::Caps> = None;
+    let mut key_due: Option<gst::ClockTime> = None;
+    let key_interval = gst::ClockTime::from_nseconds(key_interval.as_nanos() as u64);
     gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
@@ -178,6 +196,13 @@ fn publisher(
                 .unwrap_or(gst::ClockTime::ZERO);
             let duration = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            if key {
+                key_due = Some(time + key_interval);
+            } else if key_due.is_some_and(|due| time >= due) {
+                // Asked once; the limit of the encoder and its own count do the rest.
+                key_due = Some(time + key_interval);
+                key_overdue();
+            }
             let memory = buffer
                 .into_mapped_buffer_readable()
                 .map_err(|_| gst::FlowError::Error)?;

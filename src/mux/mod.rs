@@ -1,2 +1,225 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Packets to containers.
+//! Packets to containers: one muxer per format for all who want it, running only while somebody does.
+
+mod feeder;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use gst::prelude::*;
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use feeder::{Feeder, FeederEnd};
+
+use crate::{
+    encode::{Encoders, Format},
+    fanout::{self, Depth, Item, Stream},
+    program::StudioClock,
+};
+
+/// How long a muxer goes on after its last reader left.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A piece of a container, as large as one frame of one track.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// Time in the stream.
+    pub pts: Duration,
+    /// Whether a reader can begin here, after the head.
+    pub key: bool,
+    /// The bytes, shared by all readers.
+    pub data: Bytes,
+}
+
+impl Item for Chunk {
+    fn is_key(&self) -> bool {
+        self.key
+    }
+    fn size(&self) -> usize {
+        self.data.len()
+    }
+    fn pts(&self) -> Duration {
+        self.pts
+    }
+}
+
+/// The chunks of one format; the head is the container's header.
+pub type ChunkStream = Stream<Chunk, Bytes>;
+/// A place in the chunks of one format.
+pub type ChunkFeed = fanout::Feed<Chunk, Bytes>;
+
+/// WebM, muxed once for all HTTP viewers and Icecast servers.
+#[derive(Clone)]
+pub struct WebM(Arc<Owner>);
+
+/// Ends the muxer's task when the last handle and lease are gone.
+struct Owner(Arc<Shared>);
+
+struct Shared {
+    runtime: Handle,
+    encoders: Encoders,
+    clock: StudioClock,
+    stream: Arc<ChunkStream>,
+    readers: watch::Sender<usize>,
+    ended: CancellationToken,
+}
+
+impl WebM {
+    /// A muxer that runs while there are leases.
+    pub fn new(runtime: Handle, encoders: Encoders, clock: StudioClock) -> Self {
+        let shared = Arc::new(Shared {
+            runtime: runtime.clone(),
+            encoders,
+            clock,
+            stream: Stream::new(Depth::default()),
+            readers: watch::Sender::new(0),
+            ended: CancellationToken::new(),
+        });
+        runtime.spawn(run(shared.clone()));
+        WebM(Arc::new(Owner(shared)))
+    }
+
+    /// Content type of the stream.
+    pub fn content_type(&self) -> &'static str {
+        if self.0.0.encoders.tracks().video {
+            "video/webm"
+        } else {
+            "audio/webm"
+        }
+    }
+
+    /// Read the stream: the muxer (and the encoders it needs) run as long as the lease lives.
+    pub fn lease(&self) -> MuxLease {
+        self.0.0.readers.send_modify(|n| *n += 1);
+        MuxLease(self.0.clone())
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.ended.cancel();
+    }
+}
+
+/// A right to read, and the reason for the muxer to run.
+pub struct MuxLease(Arc<Owner>);
+
+impl MuxLease {
+    /// The chunks.
+    pub fn stream(&self) -> &Arc<ChunkStream> {
+        &self.0.0.stream
+    }
+}
+
+impl Drop for MuxLease {
+    fn drop(&mut self) {
+        self.0.0.readers.send_modify(|n| *n -= 1);
+    }
+}
+
+/// Starts a muxer when the first reader comes, ends it some time after the last left, starts a new one if it ends
+/// by itself (the encoders were restarted).
+async fn run(shared: Arc<Shared>) {
+    let mut readers = shared.readers.subscribe();
+    let work = async {
+        loop {
+            let _ = readers.wait_for(|n| *n > 0).await;
+            let Some(mut feeder) = start(&shared).await else {
+                // GStreamer lacks the muxer: said by then, tried again slowly.
+                tokio::time::sleep(LINGER).await;
+                continue;
+            };
+            tokio::select! {
+                _ = feeder.ended() => (),
+                () = idle(readers.clone()) => (),
+            }
+            feeder.finish(false).await;
+            shared.stream.reset();
+        }
+    };
+    tokio::select! {
+        () = work => (),
+        () = shared.ended.cancelled() => (),
+    }
+}
+
+/// Done when nobody has read for some time.
+async fn idle(mut readers: watch::Receiver<usize>) {
+    loop {
+        let _ = readers.wait_for(|n| *n == 0).await;
+        let back = tokio::time::timeout(LINGER, readers.wait_for(|n| *n > 0)).await;
+        if back.is_err() {
+            return;
+        }
+    }
+}
+
+/// ```text
+/// packets ─▶ appsrc ─▶ webmmux streamable ─▶ appsink "chunks" ─▶ stream
+/// ```
+async fn start(inner: &Shared) -> Option<Feeder> {
+    let stream = inner.stream.clone();
+    let sink = gst_app::AppSink::builder()
+        .name("chunks")
+        .sync(false)
+        .async_(false)
+        .build();
+    let mut head_known = false;
+    sink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
+                if !head_known && let Some(head) = sample.caps().and_then(header) {
+                    stream.set_head(head);
+                    head_known = true;
+                }
+                let Some(buffer) = sample.buffer_owned() else {
+                    return Ok(gst::FlowSuccess::Ok);
+                };
+                // The header is in the caps; here it would come again.
+                if buffer.flags().contains(gst::BufferFlags::HEADER) {
+                    return Ok(gst::FlowSuccess::Ok);
+                }
+                let pts = buffer.pts().unwrap_or(gst::ClockTime::ZERO);
+                let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+                let data = buffer
+                    .into_mapped_buffer_readable()
+                    .map_err(|_| gst::FlowError::Error)?;
+                stream.publish(Chunk {
+                    pts: Duration::from_nanos(pts.nseconds()),
+                    key,
+                    data: Bytes::from_owner(data),
+                });
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    // A key frame always begins a cluster, so that a reader can begin there.
+    let muxer = "webmmux streamable=true min-cluster-duration=0 offset-to-zero=false";
+    Feeder::start(
+        &inner.runtime,
+        &inner.clock,
+        &inner.encoders,
+        Format::WebM,
+        muxer,
+        sink.upcast(),
+    )
+    .await
+    .inspect_err(|e| tracing::error!(error = %e, "the WebM muxer could not be started"))
+    .ok()
+}
+
+/// The container's header from the caps.
+fn header(caps: &gst::CapsRef) -> Option<Bytes> {
+    let headers = caps
+        .structure(0)?
+        .get::<gst::ArrayRef>("streamheader")
+        .ok()?;
+    let mut all = Vec::new();
+    for value in headers.as_slice() {
+        let buffer = value.get::<gst::Buffer>().ok()?;
+        all.extend_from_slice(&buffer.map_readable().ok()?);
+    }
+    Some(Bytes::from(all))
+}

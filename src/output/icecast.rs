@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Icecast, through shout2send.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, Instant, SystemTime},
+};
 
+use gst::prelude::*;
+use tokio::sync::mpsc;
 use url::Url;
 
-use crate::error::SpecError;
+use super::{Backoff, Context, Progress, listeners};
+use crate::{
+    error::{OutputError, SpecError},
+    fanout::Join,
+    message::OutputState,
+    mux::{Chunk, ChunkFeed},
+    program::{Notice, Pipeline, PipelineError},
+};
+
+/// What the server may be behind before the feed is made to wait (and in the end to skip): about 3 s of 3 Mbit/s.
+const SEND_QUEUE: u64 = 1 << 20;
+/// A connection that held this long was a good one: the next failure starts counting anew.
+const GOOD_CONNECTION: Duration = Duration::from_secs(30);
+/// How long the server may take no bytes before the connection is given up.
+const STALL: Duration = Duration::from_secs(10);
 
 /// A mount on an Icecast server. Its `Debug` and [`public_url`](Self::public_url) never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,4 +126,229 @@ fn percent_decode(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(out).ok()
+}
+
+/// Stream to the server until told to stop; try again with growing delays.
+pub(super) async fn run(context: Context, target: IcecastTarget) {
+    if gst::ElementFactory::find("shout2send").is_none() {
+        return context.tell(OutputState::Failed(OutputError::Missing {
+            element: "shout2send",
+            package: "gstreamer1.0-plugins-good",
+        }));
+    }
+    let mut delays = Backoff::new();
+    let mut attempt = 1;
+    loop {
+        context.tell(OutputState::Connecting { attempt });
+        let began = Instant::now();
+        let error = tokio::select! {
+            error = connection(&context, &target) => error,
+            () = context.stopped() => break,
+        };
+        if began.elapsed() >= GOOD_CONNECTION {
+            delays = Backoff::new();
+            attempt = 0;
+        }
+        if matches!(
+            error,
+            OutputError::Denied { .. } | OutputError::Missing { .. }
+        ) {
+            // Trying a wrong password again and again only fills the server's log.
+            return context.tell(OutputState::Failed(error));
+        }
+        let delay = delays.next().unwrap_or(STALL);
+        context.tell(OutputState::Waiting {
+            retry_at: SystemTime::now() + delay,
+            error,
+        });
+        tokio::select! {
+            () = tokio::time::sleep(delay) => attempt += 1,
+            () = context.stopped() => break,
+        }
+    }
+    context.tell(OutputState::Off);
+}
+
+/// One connection, from its beginning to its failure.
+///
+/// ```text
+/// chunks of the shared WebM ─▶ appsrc ─▶ shout2send
+/// ```
+async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
+    let lease = context.webm.lease();
+    let other = |e: &dyn fmt::Display| OutputError::Other(e.to_string());
+    let Some(head) = lease.stream().wait_head().await else {
+        return other(&"the muxer ended");
+    };
+    let feed = lease.stream().subscribe(Join::LastKey);
+    let (tell, mut failures) = mpsc::unbounded_channel();
+    let pipeline = context.clock.watched("icecast", move |notice| {
+        if let Notice::Error(e) = notice {
+            let _ = tell.send(e);
+        }
+    });
+    let caps = gst::Caps::new_empty_simple(context.webm.content_type());
+    let source = gst_app::AppSrc::builder()
+        .name("chunks")
+        .caps(&caps)
+        .max_bytes(0)
+        .format(gst::Format::Time)
+        .build();
+    let sink = match gst::ElementFactory::make("shout2send")
+        .name("server")
+        .property("ip", &target.host)
+        .property("port", i32::from(target.port))
+        .property("mount", &target.mount)
+        .property("username", &target.user)
+        .property("password", &target.password)
+        .property("sync", false)
+        .property("async", false)
+        .property("timeout", STALL.as_millis() as u32)
+        .build()
+    {
+        Ok(sink) => sink,
+        Err(e) => return other(&e),
+    };
+    let progress = Progress::watch(&sink);
+    let parts = [source.upcast_ref(), &sink];
+    if let Err(e) = pipeline
+        .add_many(parts)
+        .and_then(|()| gst::Element::link_many(parts))
+    {
+        return other(&e);
+    }
+    // Closing blocks, so it does not happen here; the guard closes on every way out.
+    let pipeline = Blocking {
+        pipeline: Some(pipeline),
+        runtime: context.runtime.clone(),
+    };
+    // The connection itself is made on the streaming thread.
+    if let Some(Err(e)) = pipeline.pipeline.as_ref().map(Pipeline::play) {
+        return other(&e);
+    }
+    let listing = async {
+        match &target.admin {
+            Some(admin) => listeners::follow(context, target, admin).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        failure = failures.recv() => match failure {
+            Some(e) => classify(target, &e),
+            None => other(&"the connection ended"),
+        },
+        () = send(head, feed, &source) => other(&"the encoders were restarted"),
+        () = context.report(&progress) => other(&"the connection ended"),
+        () = listing => other(&"the connection ended"),
+    }
+}
+
+/// A pipeline whose end blocks, ended elsewhere.
+struct Blocking {
+    pipeline: Option<Pipeline>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        if let Some(pipeline) = self.pipeline.take() {
+            self.runtime.spawn_blocking(move || drop(pipeline));
+        }
+    }
+}
+
+/// Hand chunks over as fast as the server takes them; done when the stream ends.
+async fn send(head: bytes::Bytes, mut feed: ChunkFeed, source: &gst_app::AppSrc) {
+    let mut header = gst::Buffer::from_slice(head);
+    if let Some(buffer) = header.get_mut() {
+        buffer.set_flags(gst::BufferFlags::HEADER);
+    }
+    let mut failed = source.push_buffer(header).is_err();
+    let mut batch: Vec<Chunk> = Vec::new();
+    while !failed && feed.next_batch(&mut batch, 8).await {
+        while source.current_level_bytes() > SEND_QUEUE {
+            // The server is slow. If this lasts, the feed skips to a key frame.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for chunk in batch.drain(..) {
+            failed |= source
+                .push_buffer(gst::Buffer::from_slice(chunk.data))
+                .is_err();
+        }
+    }
+    if failed {
+        // The pipeline's own error says why, and is on its way.
+        std::future::pending().await
+    }
+}
+
+/// GStreamer's and libshout's words to ours.
+fn classify(target: &IcecastTarget, e: &PipelineError) -> OutputError {
+    let host = format!("{}:{}", target.host, target.port);
+    let details = e.debug.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|w| details.contains(w));
+    if says(&[
+        "nologin",
+        "login failed",
+        "no login",
+        "login not possible",
+        "authent",
+    ]) {
+        return OutputError::Denied { host };
+    }
+    if says(&["mount", "refused by server", "in use"])
+        && e.code.matches(gst::ResourceError::OpenWrite)
+    {
+        return OutputError::Refused {
+            host,
+            mount: target.mount.clone(),
+        };
+    }
+    if e.code.matches(gst::ResourceError::OpenWrite) {
+        let why = if says(&["resolve", "dns", "name"]) {
+            "there is no such host"
+        } else {
+            "nobody answers there"
+        };
+        return OutputError::Unreachable {
+            host,
+            why: why.into(),
+        };
+    }
+    if says(&["timeout", "timed out"]) {
+        return OutputError::Stalled { host };
+    }
+    OutputError::Lost { host }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let text = "icecast://me:s3cr%65t@[::1]:8010/show.webm?admin=boss:h1dden";
+        let target: IcecastTarget = text.parse().unwrap();
+        assert_eq!(
+            (target.user.as_str(), target.password.as_str()),
+            ("me", "s3cret")
+        );
+        assert_eq!((target.host.as_str(), target.port), ("::1", 8010));
+        assert_eq!(target.admin, Some(("boss".into(), "h1dden".into())));
+        let shown = format!("{target:?} {}", target.public_url());
+        assert!(!shown.contains("cret") && !shown.contains("h1dden"));
+    }
+
+    #[test]
+    fn a_wrong_address_is_explained_without_repeating_the_password() {
+        for bad in [
+            "ftp://a:pw1@h/m.webm",
+            "icecast://a:pw1@h",
+            "icecast://a:pw1@h:99999/m",
+            "icecast://a:pw1%zz@h/m",
+        ] {
+            let error = bad.parse::<IcecastTarget>().unwrap_err();
+            assert!(!error.to_string().contains("pw1"), "{error}");
+        }
+    }
 }

@@ -1,11 +1,44 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where the broadcast is pushed to.
 //!
-//! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output.
+//! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
+//! output is one file here, one variant of [`Target`] and one arm in `run`.
 
-use std::path::PathBuf;
+mod icecast;
+mod listeners;
+mod record;
+mod retry;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
+
+use gst::prelude::*;
+use parking_lot::Mutex;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
 
 pub use icecast::IcecastTarget;
+pub use record::check as check_recording;
+pub use retry::Backoff;
+
+use crate::{
+    audience::Audience,
+    encode::Encoders,
+    message::{OutputState, OutputStatus},
+    mux::WebM,
+    program::StudioClock,
+};
 
 /// One output as the user wants it.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +81,281 @@ impl Target {
             Target::Record { path, .. } => format!("file:{}", path.display()),
         }
     }
+
+    /// Whether it runs only while the program is on the air.
+    fn needs_air(&self) -> bool {
+        match self {
+            Target::Icecast(_) => true,
+            Target::Record { .. } => false,
+        }
+    }
 }
 
-mod icecast;
+/// What an output may use.
+#[derive(Clone)]
+pub(crate) struct Supplies {
+    pub(crate) runtime: Handle,
+    pub(crate) clock: StudioClock,
+    pub(crate) encoders: Encoders,
+    pub(crate) webm: WebM,
+    pub(crate) audience: Audience,
+}
+
+/// All outputs.
+pub(crate) struct Outputs {
+    supplies: Supplies,
+    told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
+    on_air: bool,
+    entries: BTreeMap<String, Entry>,
+    board: Board,
+}
+
+/// State and bytes of all outputs, to read from anywhere.
+#[derive(Clone, Default)]
+pub(crate) struct Board(Arc<Mutex<BTreeMap<String, Arc<Cell>>>>);
+
+impl Board {
+    /// All of them, with the bytes each has passed on.
+    pub(crate) fn list(&self) -> Vec<(OutputStatus, u64)> {
+        let cells = self.0.lock();
+        cells
+            .values()
+            .map(|c| (c.status(), c.bytes.load(Relaxed)))
+            .collect()
+    }
+}
+
+struct Entry {
+    spec: OutputSpec,
+    cell: Arc<Cell>,
+    running: Option<Running>,
+}
+
+/// An output's task.
+struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// State and bytes of one output, read from outside.
+struct Cell {
+    spec: Mutex<OutputSpec>,
+    state: watch::Sender<OutputState>,
+    bytes: AtomicU64,
+}
+
+impl Cell {
+    fn status(&self) -> OutputStatus {
+        let spec = self.spec.lock();
+        OutputStatus {
+            name: spec.name.clone(),
+            kind: spec.target.kind(),
+            url: spec.target.url(),
+            enabled: spec.enabled,
+            state: self.state.borrow().clone(),
+        }
+    }
+}
+
+impl Outputs {
+    /// None yet. `told` hears of every change and must not wait.
+    pub(crate) fn new(
+        supplies: Supplies,
+        told: impl Fn(OutputStatus) + Send + Sync + 'static,
+    ) -> Self {
+        Outputs {
+            supplies,
+            told: Arc::new(told),
+            on_air: false,
+            entries: BTreeMap::new(),
+            board: Board::default(),
+        }
+    }
+
+    /// State and bytes, to read from anywhere.
+    pub(crate) fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// Add one, or replace the one of that name (which is ended first).
+    pub(crate) async fn set(&mut self, spec: OutputSpec) {
+        self.end(&spec.name).await;
+        let cell = Arc::new(Cell {
+            spec: Mutex::new(spec.clone()),
+            state: watch::Sender::new(OutputState::Off),
+            bytes: AtomicU64::new(0),
+        });
+        let name = spec.name.clone();
+        self.board.0.lock().insert(name.clone(), cell.clone());
+        (self.told)(cell.status());
+        let entry = Entry {
+            spec,
+            cell,
+            running: None,
+        };
+        self.entries.insert(name.clone(), entry);
+        self.settle(&name).await;
+    }
+
+    /// Remove one; `false` if there is none of that name.
+    pub(crate) async fn remove(&mut self, name: &str) -> bool {
+        self.end(name).await;
+        self.board.0.lock().remove(name);
+        self.entries.remove(name).is_some()
+    }
+
+    /// Switch one on or off; `false` if there is none of that name.
+    pub(crate) async fn enable(&mut self, name: &str, on: bool) -> bool {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return false;
+        };
+        entry.spec.enabled = on;
+        entry.cell.spec.lock().enabled = on;
+        (self.told)(entry.cell.status());
+        self.settle(name).await;
+        true
+    }
+
+    /// The program went on or off the air.
+    pub(crate) async fn set_air(&mut self, on: bool) {
+        self.on_air = on;
+        for name in self.entries.keys().cloned().collect::<Vec<_>>() {
+            self.settle(&name).await;
+        }
+    }
+
+    /// End all; recordings are finished.
+    pub(crate) async fn end_all(&mut self) {
+        let ending: Vec<_> = self
+            .entries
+            .values_mut()
+            .filter_map(|e| e.running.take())
+            .inspect(|running| running.stop.cancel())
+            .collect();
+        for running in ending {
+            let _ = running.task.await;
+        }
+    }
+
+    async fn end(&mut self, name: &str) {
+        if let Some(running) = self.entries.get_mut(name).and_then(|e| e.running.take()) {
+            running.stop.cancel();
+            let _ = running.task.await;
+        }
+    }
+
+    async fn settle(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return;
+        };
+        let wanted = entry.spec.enabled && (self.on_air || !entry.spec.target.needs_air());
+        let runs = entry
+            .running
+            .as_ref()
+            .is_some_and(|r| !r.task.is_finished());
+        if wanted && !runs {
+            let stop = CancellationToken::new();
+            let context = Context {
+                runtime: self.supplies.runtime.clone(),
+                clock: self.supplies.clock.clone(),
+                encoders: self.supplies.encoders.clone(),
+                webm: self.supplies.webm.clone(),
+                audience: self.supplies.audience.clone(),
+                stop: stop.clone(),
+                cell: entry.cell.clone(),
+                told: self.told.clone(),
+            };
+            let target = entry.spec.target.clone();
+            let task = self.supplies.runtime.spawn(async move {
+                match target {
+                    Target::Icecast(target) => icecast::run(context, target).await,
+                    Target::Record { path, overwrite } => {
+                        record::run(context, path, overwrite).await
+                    }
+                }
+            });
+            entry.running = Some(Running { stop, task });
+        } else if !wanted {
+            self.end(name).await;
+        }
+    }
+}
+
+/// What one output's task works with.
+pub(crate) struct Context {
+    runtime: Handle,
+    clock: StudioClock,
+    encoders: Encoders,
+    webm: WebM,
+    audience: Audience,
+    stop: CancellationToken,
+    cell: Arc<Cell>,
+    told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
+}
+
+impl Context {
+    /// Go to a state, and say so if it is a new one.
+    fn tell(&self, state: OutputState) {
+        let new = self.cell.state.send_if_modified(|old| {
+            let differs = *old != state;
+            *old = state;
+            differs
+        });
+        if new {
+            (self.told)(self.cell.status());
+        }
+    }
+
+    /// Done when the output is to end.
+    async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Follow the progress of a sink for ever: bytes are counted, and the state is live from the first accepted
+    /// buffer on.
+    async fn report(&self, progress: &Progress) {
+        let before = self.cell.bytes.load(Relaxed);
+        loop {
+            let accepted = progress.accepted.load(Relaxed);
+            if accepted > 0 {
+                self.cell.bytes.store(before + accepted, Relaxed);
+                if !matches!(*self.cell.state.borrow(), OutputState::Live { .. }) {
+                    self.tell(OutputState::Live {
+                        since: SystemTime::now(),
+                    });
+                }
+            }
+            progress.moved.notified().await;
+        }
+    }
+}
+
+/// What a sink has really taken. A buffer counts as taken when the sink asks for the next one: its streaming thread
+/// comes back only after the first was written.
+pub(crate) struct Progress {
+    accepted: Arc<AtomicU64>,
+    moved: Arc<Notify>,
+}
+
+impl Progress {
+    fn watch(sink: &gst::Element) -> Progress {
+        let progress = Progress {
+            accepted: Arc::default(),
+            moved: Arc::default(),
+        };
+        let (accepted, moved) = (progress.accepted.clone(), progress.moved.clone());
+        let (pending, any) = (AtomicU64::new(0), AtomicBool::new(false));
+        if let Some(pad) = sink.static_pad("sink") {
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                let size = info.buffer().map_or(0, |b| b.size() as u64);
+                let taken = pending.swap(size, Relaxed);
+                if any.swap(true, Relaxed) {
+                    accepted.fetch_add(taken, Relaxed);
+                    moved.notify_one();
+                }
+                gst::PadProbeReturn::Ok
+            });
+        }
+        progress
+    }
+}

@@ -138,6 +138,7 @@ impl Program {
                 Notice::Element(_) | Notice::Eos => (),
             }
         });
+        // No `ignore-inactive-pads`: with it, GStreamer 1.22 may send EOS before the first frame.
         let mut chains = Vec::new();
         if tracks.video {
             let caps = format!(
@@ -148,7 +149,7 @@ impl Program {
             chains.push(format!(
                 "videotestsrc name=slate num-buffers=1 pattern=solid-color foreground-color=0xff242424 ! {caps} \
                  ! imagefreeze is-live=true ! {caps} ! mixer.sink_0 \
-                 compositor name=mixer background=black ignore-inactive-pads=true latency={} ! {caps} \
+                 compositor name=mixer background=black latency={} ! {caps} \
                  ! appsink name=program-video",
                 VIDEO_PATIENCE.nseconds()
             ));
@@ -157,7 +158,7 @@ impl Program {
             chains.push(format!(
                 "audiotestsrc name=silence wave=silence is-live=true samplesperbuffer=960 ! {AUDIO_CAPS} \
                  ! audio.sink_0 \
-                 audiomixer name=audio ignore-inactive-pads=true output-buffer-duration=20000000 latency={} \
+                 audiomixer name=audio output-buffer-duration=20000000 latency={} \
                  ! {AUDIO_CAPS} ! level interval=50000000 ! appsink name=program-audio",
                 AUDIO_PATIENCE.nseconds()
             ));

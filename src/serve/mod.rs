@@ -1,2 +1,206 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The one HTTP server.
+//!
+//! ```text
+//! accept ─▶ head ─┬─ GET /live.webm ─▶ live: the socket itself, one write per viewer and chunk
+//!                 └─ anything else ──▶ hyper + axum: watch page, API, WHEP, signalling
+//! ```
+//!
+//! Live streams are served beside hyper, because a raw socket costs about half as much per viewer as a streaming
+//! body, and because kicking is then a matter of closing it.
+
+mod api;
+mod connection;
+mod door;
+mod live;
+mod page;
+mod signalling;
+mod webrtc;
+mod whep;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{Router, middleware};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use api::StatusSource;
+
+use crate::{
+    audience::{Audience, Transport},
+    encode::Encoders,
+    error::ServeError,
+    mux::WebM,
+};
+use signalling::Signalling;
+use webrtc::Leg;
+
+/// Connections the system may hold for us until we accept them: a thousand people who follow one link.
+const BACKLOG: i32 = 4096;
+
+/// What the server serves.
+pub(crate) struct Serving {
+    pub(crate) webm: WebM,
+    pub(crate) audience: Audience,
+    /// Whether viewers are let in.
+    pub(crate) on_air: watch::Receiver<bool>,
+    pub(crate) api_token: String,
+    pub(crate) status: StatusSource,
+    pub(crate) encoders: Encoders,
+}
+
+/// What every connection shares.
+struct Shared {
+    webm: WebM,
+    audience: Audience,
+    on_air: watch::Receiver<bool>,
+    router: Router,
+}
+
+/// The running server; ends when dropped.
+pub(crate) struct Server {
+    address: SocketAddr,
+    ended: CancellationToken,
+}
+
+/// A port that is ours, not yet served.
+pub(crate) struct Bound(std::net::TcpListener, SocketAddr);
+
+impl Bound {
+    /// Take the port.
+    pub(crate) fn bind(address: SocketAddr) -> Result<Bound, ServeError> {
+        let listen = |e: std::io::Error| {
+            use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+            if e.kind() == AddrInUse {
+                return ServeError::PortInUse {
+                    host: address.ip().to_string(),
+                    port: address.port(),
+                };
+            }
+            let why = if e.kind() == PermissionDenied {
+                "only an administrator may use that port".into()
+            } else if e.kind() == AddrNotAvailable {
+                "this computer has no such address".into()
+            } else {
+                e.to_string()
+            };
+            ServeError::Listen {
+                address: address.to_string(),
+                why,
+            }
+        };
+        let bind = || {
+            let socket = Socket::new(
+                Domain::for_address(address),
+                Type::STREAM,
+                Some(Protocol::TCP),
+            )?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            let listener: std::net::TcpListener = socket.into();
+            let address = listener.local_addr()?;
+            Ok(Bound(listener, address))
+        };
+        bind().map_err(listen)
+    }
+}
+
+impl Server {
+    /// Serve on a port that was taken before.
+    pub(crate) fn start(
+        runtime: &Handle,
+        bound: Bound,
+        serving: Serving,
+    ) -> Result<Server, ServeError> {
+        let Bound(listener, address) = bound;
+        let _inside = runtime.enter();
+        let listener = TcpListener::from_std(listener).map_err(|e| ServeError::Listen {
+            address: address.to_string(),
+            why: e.to_string(),
+        })?;
+        let leg = Leg::start(
+            serving.encoders.clone(),
+            serving.audience.clone(),
+            reachable(address.ip()),
+        )?;
+        let signalling = Signalling::start(leg.clone(), serving.on_air.clone());
+        let router = Router::new()
+            .merge(page::routes())
+            .merge(api::routes(&serving))
+            .merge(whep::routes(leg, serving.on_air.clone()))
+            .merge(signalling.routes())
+            .layer(middleware::from_fn(door::refuse_foreigners));
+        let shared = Arc::new(Shared {
+            webm: serving.webm,
+            audience: serving.audience.clone(),
+            on_air: serving.on_air.clone(),
+            router,
+        });
+        let ended = CancellationToken::new();
+        runtime.spawn(let_go_off_air(
+            serving.on_air,
+            serving.audience,
+            ended.clone(),
+        ));
+        runtime.spawn(connection::accept(listener, shared, ended.clone()));
+        Ok(Server { address, ended })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// When the broadcast ends, its viewers are let go.
+async fn let_go_off_air(
+    mut on_air: watch::Receiver<bool>,
+    audience: Audience,
+    ended: CancellationToken,
+) {
+    let work = async {
+        while on_air.changed().await.is_ok() {
+            if !*on_air.borrow_and_update() {
+                audience.kick_all(|t| matches!(t, Transport::Http | Transport::Webrtc));
+            }
+        }
+    };
+    tokio::select! {
+        () = work => (),
+        () = ended.cancelled() => (),
+    }
+}
+
+/// The addresses under which this computer can be reached when listening on `ip`: itself, or for "any" one per
+/// network it is in.
+pub(crate) fn reachable(ip: IpAddr) -> Vec<IpAddr> {
+    if !ip.is_unspecified() {
+        return vec![ip];
+    }
+    let mut all = vec![IpAddr::from([127, 0, 0, 1])];
+    // Asks the routing table, sends nothing: "which address of mine would reach the outside?"
+    for (from, to) in [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")] {
+        let found = std::net::UdpSocket::bind(from)
+            .and_then(|s| s.connect(to).map(|()| s))
+            .and_then(|s| s.local_addr());
+        if let Ok(found) = found
+            && (ip.is_ipv6() || found.is_ipv4())
+            && !all.contains(&found.ip())
+        {
+            all.push(found.ip());
+        }
+    }
+    all
+}

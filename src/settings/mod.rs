@@ -1,2 +1,62 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Profiles and the API token.
+//! Profiles, units in words, and the API token.
+
+mod profile;
+pub mod units;
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+};
+
+use rand::{TryRngCore, rngs::OsRng};
+
+pub use profile::Profile;
+
+use crate::error::StudioError;
+
+/// The folder of Aerial's settings.
+pub fn folder() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("io.github", "aerial_live", "Aerial")?;
+    Some(dirs.config_dir().to_path_buf())
+}
+
+/// The API token: made at the first start and kept in a file that only its owner can read.
+pub fn api_token() -> Result<String, StudioError> {
+    let path = folder()
+        .unwrap_or_else(|| PathBuf::from(".aerial"))
+        .join("api-token");
+    let problem = |e: std::io::Error| StudioError::Token {
+        path: path.clone(),
+        why: e.to_string(),
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_string()),
+        Ok(_) => (),
+        Err(e) if e.kind() == ErrorKind::NotFound => (),
+        Err(e) => return Err(problem(e)),
+    }
+    let mut bytes = [0u8; 20];
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| problem(std::io::Error::other(e.to_string())))?;
+    let token: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(problem)?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(problem)?;
+    writeln!(file, "{token}").map_err(problem)?;
+    Ok(token)
+}

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Everything at one moment. Its JSON shape is fixed: others rely on it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// `off`, `starting`, `live` or `stopping`.
     pub air: String,

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `aerial check`: what is installed, what is missing, and where to get it.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use studio::encode::CODECS;
+
+/// What for, element, Debian package, whether Aerial is of no use without.
+const ELEMENTS: &[(&str, &str, &str, bool)] = &[
+    ("the mix", "compositor", "gstreamer1.0-plugins-base", true),
+    ("the mix", "audiomixer", "gstreamer1.0-plugins-base", true),
+    ("the mix", "imagefreeze", "gstreamer1.0-plugins-good", true),
+    ("the mix", "level", "gstreamer1.0-plugins-good", true),
+    (
+        "the test card",
+        "videotestsrc",
+        "gstreamer1.0-plugins-base",
+        true,
+    ),
+    (
+        "conversion",
+        "videoconvert",
+        "gstreamer1.0-plugins-base",
+        true,
+    ),
+    (
+        "conversion",
+        "audioresample",
+        "gstreamer1.0-plugins-base",
+        true,
+    ),
+    ("WebM", "webmmux", "gstreamer1.0-plugins-good", true),
+    ("files", "uridecodebin", "gstreamer1.0-plugins-base", true),
+    (
+        "files in other formats",
+        "avdec_h264",
+        "gstreamer1.0-libav",
+        false,
+    ),
+    (
+        "cameras by PipeWire",
+        "pipewiresrc",
+        "gstreamer1.0-pipewire",
+        false,
+    ),
+    (
+        "cameras by V4L2",
+        "v4l2src",
+        "gstreamer1.0-plugins-good",
+        false,
+    ),
+    ("microphones", "pulsesrc", "gstreamer1.0-pulseaudio", false),
+    ("Icecast", "shout2send", "gstreamer1.0-plugins-good", false),
+];
+
+/// Print the list; 1 if something essential is missing.
+pub fn run() -> ExitCode {
+    let mut complete = true;
+    let mut out = io::stdout().lock();
+    let codecs = CODECS.iter().map(|c| {
+        (
+            c.label,
+            c.element,
+            c.package,
+            matches!(c.name, "vp8" | "opus"),
+        )
+    });
+    let _ = writeln!(
+        out,
+        "Aerial {}, {}",
+        env!("CARGO_PKG_VERSION"),
+        gst::version_string()
+    );
+    let sandbox = if std::path::Path::new("/.flatpak-info").exists() {
+        "yes"
+    } else {
+        "no"
+    };
+    let _ = writeln!(out, "Sandbox: {sandbox}");
+    // The registry is asked, not gst-inspect: that one compares version numbers that mean nothing here.
+    for (what, element, package, essential) in ELEMENTS.iter().copied().chain(codecs) {
+        let line = match gst::ElementFactory::find(element) {
+            Some(_) => format!("  ok       {element} ({what})"),
+            None => {
+                complete &= !essential;
+                let word = if essential { "MISSING " } else { "missing " };
+                format!("  {word} {element} ({what}): install {package}")
+            }
+        };
+        let _ = writeln!(out, "{line}");
+    }
+    if complete {
+        let _ = writeln!(out, "Everything that is needed is there.");
+        ExitCode::SUCCESS
+    } else {
+        let _ = writeln!(out, "Aerial cannot broadcast without what is MISSING.");
+        ExitCode::FAILURE
+    }
+}

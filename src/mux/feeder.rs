@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A muxer pipeline and the task that feeds it with packets.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    encode::{Encoders, Format, Lease, Packet, PacketFeed, Track, ladder},
+    error::StudioError,
+    fanout::Join,
+    message::MediaKind,
+    program::{Notice, Pipeline, StudioClock},
+};
+
+/// How long a muxer may take to write its end.
+const FINISH_TIME: Duration = Duration::from_secs(5);
+
+/// What may wait in front of a muxer: more than the tracks are ever apart, less than a feed keeps.
+const MUX_QUEUE: gst::ClockTime = gst::ClockTime::from_seconds(3);
+
+/// Why a feeder came to an end by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FeederEnd {
+    /// It goes on.
+    Running,
+    /// The encoders were restarted or ended.
+    Packets,
+    /// The container is complete.
+    Finished,
+    /// The pipeline failed; GStreamer's words.
+    Failed(String),
+}
+
+/// A muxer that is being fed. Ends when dropped; [`finish`](Feeder::finish) lets it write its end first.
+pub(crate) struct Feeder {
+    pipeline: Option<Pipeline>,
+    sources: Vec<gst_app::AppSrc>,
+    tasks: Option<JoinHandle<()>>,
+    end: watch::Receiver<FeederEnd>,
+    runtime: Handle,
+}
+
+impl Feeder {
+    /// Build the pipeline and start feeding it, from the last key frame on.
+    ///
+    /// ```text
+    /// packets of the picture ─▶ appsrc ─▶┐
+    ///                                    ├ muxer ─▶ sink
+    /// packets of the sound ───▶ appsrc ─▶┘
+    /// ```
+    pub(crate) async fn start(
+        runtime: &Handle,
+        clock: &StudioClock,
+        encoders: &Encoders,
+        format: Format,
+        muxer: &str,
+        sink: gst::Element,
+    ) -> Result<Feeder, StudioError> {
+        let broken = |e: &dyn std::fmt::Display| StudioError::Program(e.to_string());
+        let leases: Vec<Lease> = ladder::rungs_of(format, encoders.tracks())
+            .into_iter()
+            .filter_map(|id| encoders.lease(id))
+            .collect();
+        if leases.is_empty() {
+            return Err(StudioError::Program(
+                "there is neither picture nor sound".into(),
+            ));
+        }
+        // The muxer wants the caps of all tracks before the first packet.
+        let mut tracks: Vec<(Lease, Track, PacketFeed)> = Vec::new();
+        for lease in leases {
+            let feed = lease.stream().subscribe(Join::LastKey);
+            let track = lease
+                .stream()
+                .wait_head()
+                .await
+                .ok_or_else(|| StudioError::Program("the encoder ended".into()))?;
+            tracks.push((lease, track, feed));
+        }
+        let (tell, end) = watch::channel(FeederEnd::Running);
+        let pipeline = clock.watched("mux", {
+            let tell = tell.clone();
+            move |notice| {
+                let new = match notice {
+                    Notice::Error(e) => FeederEnd::Failed(e.to_string()),
+                    Notice::Eos => FeederEnd::Finished,
+                    Notice::Element(_) => return,
+                };
+                // The first end is the true one.
+                tell.send_if_modified(|end| {
+                    let first = *end == FeederEnd::Running;
+                    if first {
+                        *end = new;
+                    }
+                    first
+                });
+            }
+        });
+        // A launch line of one element gives that element.
+        let muxer = gst::parse::launch(muxer).map_err(|e| broken(&e))?;
+        pipeline.add_many([&muxer, &sink]).map_err(|e| broken(&e))?;
+        muxer.link(&sink).map_err(|e| broken(&e))?;
+        let mut sources = Vec::new();
+        for (_, track, _) in &tracks {
+            let source = gst_app::AppSrc::builder()
+                .name(track.codec.name)
+                .caps(&track.caps)
+                .format(gst::Format::Time)
+                // No limit of its own: `pump` hands over only what the muxer takes.
+                .max_bytes(0)
+                .build();
+            pipeline.add(&source).map_err(|e| broken(&e))?;
+            // By name: an appsrc fits any pad of a muxer, so the kind must be said.
+            let pad = match track.codec.media {
+                MediaKind::Video => "video_%u",
+                MediaKind::Audio => "audio_%u",
+            };
+            source
+                .link_pads(Some("src"), &muxer, Some(pad))
+                .map_err(|e| broken(&e))?;
+            sources.push(source);
+        }
+        let pipeline = runtime
+            .spawn_blocking(move || pipeline.play().map(|()| pipeline))
+            .await
+            .map_err(|e| broken(&e))?
+            .map_err(|e| broken(&e))?;
+        // All tracks begin with the earliest packet there is.
+        let mut pumps = JoinSet::new();
+        for ((lease, _, feed), source) in tracks.into_iter().zip(&sources) {
+            pumps.spawn_on(pump(lease, feed, source.clone()), runtime);
+        }
+        let tasks = runtime.spawn(async move {
+            // Either track's end is the end of both.
+            pumps.join_next().await;
+            tell.send_if_modified(|end| {
+                let first = *end == FeederEnd::Running;
+                if first {
+                    *end = FeederEnd::Packets;
+                }
+                first
+            });
+        });
+        Ok(Feeder {
+            pipeline: Some(pipeline),
+            sources,
+            tasks: Some(tasks),
+            end,
+            runtime: runtime.clone(),
+        })
+    }
+
+    /// Wait until it comes to an end by itself.
+    pub(crate) async fn ended(&mut self) -> FeederEnd {
+        match self.end.wait_for(|end| *end != FeederEnd::Running).await {
+            Ok(end) => end.clone(),
+            Err(_) => FeederEnd::Packets,
+        }
+    }
+
+    /// Stop feeding; if `complete`, let the muxer write its end and wait for it. Returns how it ended.
+    pub(crate) async fn finish(mut self, complete: bool) -> FeederEnd {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.abort();
+        }
+        let failed = matches!(&*self.end.borrow(), FeederEnd::Failed(_));
+        let mut result = self.end.borrow().clone();
+        if complete && !failed {
+            for source in &self.sources {
+                let _ = source.end_of_stream();
+            }
+            let mut end = self.end.clone();
+            let finished =
+                end.wait_for(|end| matches!(end, FeederEnd::Finished | FeederEnd::Failed(_)));
+            if let Ok(Ok(end)) = tokio::time::timeout(FINISH_TIME, finished).await {
+                result = end.clone();
+            }
+        }
+        if let Some(pipeline) = self.pipeline.take() {
+            // Stopping blocks.
+            let _ = self.runtime.spawn_blocking(move || drop(pipeline)).await;
+        }
+        result
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.abort();
+        }
+        if let Some(pipeline) = self.pipeline.take() {
+            self.runtime.spawn_blocking(move || drop(pipeline));
+        }
+    }
+}
+
+/// Hand packets over as fast as the muxer takes them, until the stream ends.
+async fn pump(lease: Lease, mut feed: PacketFeed, source: gst_app::AppSrc) {
+    let mut batch: Vec<Packet> = Vec::new();
+    while feed.next_batch(&mut batch, 8).await {
+        for packet in batch.drain(..) {
+            let mut buffer = gst::Buffer::from_slice(packet.data);
+            {
+                let buffer = buffer.get_mut().expect("a new buffer has one owner");
+                buffer.set_pts(gst::ClockTime::from_nseconds(packet.pts.as_nanos() as u64));
+                buffer.set_duration(gst::ClockTime::from_nseconds(
+                    packet.duration.as_nanos() as u64
+                ));
+                if !packet.key {
+                    buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+                }
+            }
+            while source.current_level_time() >= Some(MUX_QUEUE) {
+                // The sink (a disk, say) is slow. The feed skips if this lasts.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            if source.push_buffer(buffer).is_err() {
+                return;
+            }
+        }
+    }
+    drop(lease);
+}

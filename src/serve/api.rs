@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Control and numbers: `/api/v1`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{delete, get},
+};
+use serde_json::json;
+
+use super::{Serving, door};
+use crate::{
+    audience::Audience,
+    stats::{Status, ViewerRow},
+};
+
+/// Makes the status object; may take a moment, so it is called where that is allowed.
+pub(crate) type StatusSource = Arc<dyn Fn() -> Status + Send + Sync>;
+
+#[derive(Clone)]
+struct Api {
+    status: StatusSource,
+    audience: Audience,
+    token: Arc<str>,
+}
+
+pub(super) fn routes(serving: &Serving) -> Router {
+    let api = Api {
+        status: serving.status.clone(),
+        audience: serving.audience.clone(),
+        token: serving.api_token.as_str().into(),
+    };
+    Router::new()
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/viewers", get(viewers))
+        .route("/api/v1/viewers/{id}", delete(kick))
+        .route("/api", get(nothing))
+        .route("/api/{*rest}", get(nothing))
+        .route_layer(middleware::from_fn_with_state(api.clone(), want_token))
+        .with_state(api)
+}
+
+async fn want_token(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if door::has_token(request.headers(), &api.token) {
+        return next.run(request).await;
+    }
+    let error =
+        json!({"error": "This needs the API token. Send it as \"Authorization: Bearer TOKEN\"."});
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::WWW_AUTHENTICATE, "Bearer")],
+        Json(error),
+    )
+        .into_response()
+}
+
+async fn status(State(api): State<Api>) -> Response {
+    let made = tokio::task::spawn_blocking(move || (api.status)()).await;
+    match made {
+        Ok(status) => Json(status).into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+async fn viewers(State(api): State<Api>) -> Json<Vec<ViewerRow>> {
+    Json(api.audience.viewers().iter().map(ViewerRow::from).collect())
+}
+
+async fn kick(State(api): State<Api>, Path(id): Path<String>) -> Response {
+    // What is no number is no viewer either.
+    if id.parse().is_ok_and(|id| api.audience.kick(id)) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let error =
+        json!({"error": "There is no such viewer (any more). GET /api/v1/viewers lists them."});
+    (StatusCode::NOT_FOUND, Json(error)).into_response()
+}
+
+async fn nothing() -> Response {
+    let error = json!({"error": "There is no such route."});
+    (StatusCode::NOT_FOUND, Json(error)).into_response()
+}

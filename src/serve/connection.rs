@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Connections: the head of each request is read here, then live streams and everything else go separate ways.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::extract::ConnectInfo;
+use bytes::{Buf, Bytes, BytesMut};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use super::{Shared, live};
+
+/// A head must arrive within this time, or it is somebody who only wants to hold a connection open.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Largest head: far more than any browser sends.
+const HEAD_SIZE: usize = 16 << 10;
+/// Unsent bytes the system keeps for a viewer. Small, so that a slow viewer is seen as slow; still 20 Mbit/s at 100 ms.
+const SEND_BUFFER: usize = 256 << 10;
+
+/// Accept connections until the server ends.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: CancellationToken) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = ended.cancelled() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                let (shared, ended) = (shared.clone(), ended.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = serve(socket, peer, &shared) => (),
+                        () = ended.cancelled() => (),
+                    }
+                });
+            }
+            Err(e) => {
+                // Out of descriptors, most likely: those there are go on, new ones wait a moment.
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// What a head asks for, as far as the ways part.
+enum Wish {
+    Live { head_only: bool, agent: String },
+    Other,
+}
+
+async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
+    let _ = socket.set_nodelay(true);
+    let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
+    let mut read = BytesMut::with_capacity(2048);
+    let Ok(Ok(wish)) = tokio::time::timeout(HEAD_TIME, head(&mut socket, &mut read)).await else {
+        return;
+    };
+    match wish {
+        Wish::Live { head_only, agent } => {
+            live::serve(socket, peer, agent, head_only, shared).await
+        }
+        Wish::Other => {
+            let router = shared.router.clone();
+            let service = hyper::service::service_fn(
+                move |mut request: hyper::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    router.clone().call(request)
+                },
+            );
+            let io = TokioIo::new(Rewound {
+                first: read.freeze(),
+                socket,
+            });
+            // One request per connection, so that every request passes through here and can become a live stream.
+            let served = hyper::server::conn::http1::Builder::new()
+                .keep_alive(false)
+                .timer(hyper_util::rt::TokioTimer::new())
+                .header_read_timeout(HEAD_TIME)
+                .serve_connection(io, service)
+                .with_upgrades()
+                .await;
+            if let Err(e) = served {
+                tracing::debug!(error = %e, "a connection ended early");
+            }
+        }
+    }
+}
+
+/// Read until the head is complete, or is none; nothing read is lost.
+async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
+    loop {
+        if socket.read_buf(read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(read) {
+            Ok(httparse::Status::Partial) if read.len() < HEAD_SIZE => (),
+            Ok(httparse::Status::Complete(_)) => {
+                let path = request.path.unwrap_or("").split('?').next().unwrap_or("");
+                let method = request.method.unwrap_or("");
+                if path != live::PATH || !matches!(method, "GET" | "HEAD") {
+                    return Ok(Wish::Other);
+                }
+                let agent = request
+                    .headers
+                    .iter()
+                    .find(|h| h.name.eq_ignore_ascii_case("user-agent"))
+                    .map(|h| String::from_utf8_lossy(h.value).chars().take(200).collect());
+                return Ok(Wish::Live {
+                    head_only: method == "HEAD",
+                    agent: agent.unwrap_or_default(),
+                });
+            }
+            // Too long or no HTTP at all: hyper has the right answers.
+            Ok(httparse::Status::Partial) | Err(_) => return Ok(Wish::Other),
+        }
+    }
+}
+
+/// A socket of which the first bytes were read already.
+struct Rewound {
+    first: Bytes,
+    socket: TcpStream,
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first.has_remaining() {
+            let n = self.first.remaining().min(into.remaining());
+            into.put_slice(&self.first.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.socket).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, data)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, data)
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The leg's place in the encode: a lease and a feed per track, payloads made once.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    payload::{self, Row},
+    session::{Frame, Offered, OnAir},
+};
+use crate::{
+    encode::{Codec, Encoders, Lease, Packet, PacketFeed, RungId},
+    fanout::{Join, Taken},
+};
+
+/// The encoder makes at most one key frame in this time, so asking more often is of no use.
+const KEY_EVERY: Duration = Duration::from_millis(500);
+/// An encoder that fails at once is started again at most this often.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+
+/// What is on the air, as configured.
+pub(super) fn on_air(encoders: &Encoders) -> OnAir {
+    let (settings, tracks) = (encoders.settings(), encoders.tracks());
+    let offered = |there: bool, codec: &'static Codec| {
+        let row = payload::row(codec).filter(|_| there)?;
+        Some(Offered { codec, row })
+    };
+    OnAir {
+        video: offered(tracks.video, settings.video),
+        audio: offered(tracks.audio, settings.audio),
+    }
+}
+
+/// One track.
+pub(super) struct Track {
+    rung: RungId,
+    lease: Lease,
+    feed: PacketFeed,
+    /// Codec of the packets, once the encoder has told.
+    codec: Option<&'static Codec>,
+    row: Option<&'static Row>,
+    /// Number of the next frame, as written into its payloads.
+    number: u16,
+    packets: Vec<Packet>,
+    skipped: u64,
+    renewed: Instant,
+    ended: bool,
+    asked: Option<Instant>,
+    wanted: bool,
+}
+
+/// What a track brought.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Packets are in another codec than before.
+    pub(super) codec: Option<&'static Codec>,
+    /// Packets that were missed.
+    pub(super) skipped: u64,
+}
+
+impl Track {
+    /// Lease a rung. `None` if the program has no such track.
+    pub(super) fn lease(encoders: &Encoders, rung: RungId, now: Instant) -> Option<Track> {
+        let lease = encoders.lease(rung)?;
+        let feed = lease.stream().subscribe(Join::NextKey);
+        Some(Track {
+            rung,
+            lease,
+            feed,
+            codec: None,
+            row: None,
+            number: rand::random::<u16>() & 0x7fff,
+            packets: Vec::new(),
+            skipped: 0,
+            renewed: now,
+            ended: false,
+            asked: None,
+            wanted: false,
+        })
+    }
+
+    /// Wait until there may be something new.
+    pub(super) async fn changed(&mut self) {
+        if self.ended {
+            // Renewed by the timer.
+            std::future::pending().await
+        } else {
+            self.feed.changed().await
+        }
+    }
+
+    /// Take what is there, as frames. `anchor` is the moment of the program's time zero.
+    pub(super) fn take(
+        &mut self,
+        encoders: &Encoders,
+        anchor: &mut Option<Instant>,
+        now: Instant,
+        into: &mut Vec<Frame>,
+    ) -> News {
+        let mut news = News::default();
+        if self.ended {
+            if now < self.renewed + RENEW_EVERY {
+                return news;
+            }
+            self.renew(encoders, now);
+        }
+        match self.feed.poll(&mut self.packets, usize::MAX) {
+            Taken::Nothing => return news,
+            Taken::Ended => {
+                // Restarted, or failed: read on, with a new lease so that a failed one is started again.
+                self.ended = true;
+                if now >= self.renewed + RENEW_EVERY {
+                    self.renew(encoders, now);
+                }
+                news.skipped = 1;
+                return news;
+            }
+            Taken::Items(_) => (),
+        }
+        if self.codec.is_none()
+            && let Some(head) = self.lease.stream().head()
+        {
+            self.codec = Some(head.codec);
+            self.row = payload::row(head.codec);
+            news.codec = Some(head.codec);
+        }
+        news.skipped = self.feed.skipped() - self.skipped;
+        self.skipped = self.feed.skipped();
+        let Some(row) = self.row else {
+            self.packets.clear();
+            return news;
+        };
+        for packet in self.packets.drain(..) {
+            let anchor = *anchor.get_or_insert_with(|| now.checked_sub(packet.pts).unwrap_or(now));
+            let mut payloads = Vec::new();
+            row.chop(&packet, self.number, &mut payloads);
+            self.number = (self.number + 1) & 0x7fff;
+            if packet.key {
+                self.wanted = false;
+            }
+            into.push(Frame {
+                rung: self.rung,
+                key: packet.key,
+                ticks: row.ticks(&packet),
+                wallclock: anchor + packet.pts,
+                payloads,
+            });
+        }
+        news
+    }
+
+    fn renew(&mut self, encoders: &Encoders, now: Instant) {
+        self.renewed = now;
+        self.ended = false;
+        // The new one first, so that an encoder that was just restarted for others goes on.
+        if let Some(lease) = encoders.lease(self.rung) {
+            self.lease = lease;
+        }
+        self.feed = self.lease.stream().subscribe(Join::NextKey);
+        self.skipped = 0;
+        self.codec = None;
+        self.row = None;
+    }
+
+    /// A viewer needs a key frame.
+    pub(super) fn want_key(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Ask for a key frame if one is wanted and it is of use.
+    pub(super) fn ask_key(&mut self, now: Instant) {
+        if self.wanted && self.asked.is_none_or(|at| now >= at + KEY_EVERY) {
+            self.asked = Some(now);
+            self.lease.request_key_frame();
+        }
+    }
+
+    /// When to look again although nothing came.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let key = self.asked.filter(|_| self.wanted).map(|at| at + KEY_EVERY);
+        let renew = self.ended.then(|| self.renewed + RENEW_EVERY);
+        key.into_iter().chain(renew).min()
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The WebRTC leg: all viewers on one thread, fed from the one encode.
+//!
+//! ```text
+//! packets (video, audio) ──▶ payloads, made once ──▶ session, session, session … ──▶ UDP, in batches
+//!                                                       ▲ own headers, encryption, repeats
+//! Leg (handle) ──commands──▶ thread ──ended──▶ whoever asked
+//! ```
+//!
+//! Encoders are leased with the first session and let go with the last. A session is a viewer in the audience from
+//! the moment it is connected until it is dropped, for whatever reason. No STUN server is asked: viewers reach us at
+//! our own addresses, and those that hide theirs are heard from.
+
+mod feed;
+mod payload;
+#[cfg(test)]
+pub(in crate::serve) mod rig;
+mod session;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{audience::Audience, audience::Who, encode::Encoders, error::ServeError};
+use socket::Wire;
+
+/// A session's name: not to be guessed, so that knowing it is the right to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(u128);
+
+impl SessionId {
+    fn random() -> Self {
+        SessionId(rand::random())
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Words that are no session's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("That is not the name of a session.")]
+pub struct NoSessionId;
+
+impl FromStr for SessionId {
+    type Err = NoSessionId;
+
+    fn from_str(s: &str) -> Result<Self, NoSessionId> {
+        let hex = s.len() == 32 && s.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u128::from_str_radix(s, 16).map_err(|_| NoSessionId);
+        if hex {
+            number.map(SessionId)
+        } else {
+            Err(NoSessionId)
+        }
+    }
+}
+
+type Reply<T> = oneshot::Sender<T>;
+
+enum Command {
+    Offer(Who, Reply<Result<(SessionId, String), ServeError>>),
+    Accept(String, Who, Reply<Result<(SessionId, String), ServeError>>),
+    Answer(SessionId, String, Reply<Result<(), ServeError>>),
+    Candidate(SessionId, String, Reply<bool>),
+    End(SessionId, Reply<bool>),
+    EndAll,
+    Watch(mpsc::UnboundedSender<SessionId>),
+}
+
+/// The handle. Clones are handles of the same; when the last is dropped, all sessions are told, and the thread and its
+/// sockets end.
+#[derive(Clone)]
+pub struct Leg(Arc<Inner>);
+
+struct Inner {
+    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The thread ends when nobody can send to it any more.
+        drop(self.commands.get_mut().take());
+        if let Some(thread) = self.thread.get_mut().take() {
+            // A panic there was logged; its sockets are closed by now.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Leg {
+    /// Bind one UDP socket per address and start the thread.
+    pub fn start(
+        encoders: Encoders,
+        audience: Audience,
+        ips: Vec<IpAddr>,
+    ) -> Result<Leg, ServeError> {
+        let sockets = Wire::open(&ips)?;
+        let addresses = sockets.iter().filter_map(|s| s.local_addr().ok()).collect();
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let thread = thread::spawn(encoders, audience, sockets, inbox)?;
+        Ok(Leg(Arc::new(Inner {
+            commands: Mutex::new(Some(commands)),
+            thread: Mutex::new(Some(thread)),
+            addresses,
+        })))
+    }
+
+    /// Where viewers reach it, by UDP.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.0.addresses
+    }
+
+    fn send(&self, command: Command) -> Result<(), ServeError> {
+        let commands = self.0.commands.lock();
+        let sender = commands.as_ref().ok_or(ServeError::Ended)?;
+        sender.send(command).map_err(|_| ServeError::Ended)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ServeError> {
+        let (reply, told) = oneshot::channel();
+        self.send(command(reply))?;
+        told.await.map_err(|_| ServeError::Ended)
+    }
+
+    /// Make an offer for a viewer. It is to be answered within 20 s.
+    pub async fn offer(&self, who: Who) -> Result<(SessionId, String), ServeError> {
+        self.ask(|reply| Command::Offer(who, reply)).await?
+    }
+
+    /// Answer a viewer's offer.
+    pub async fn accept(&self, offer: String, who: Who) -> Result<(SessionId, String), ServeError> {
+        self.ask(|reply| Command::Accept(offer, who, reply)).await?
+    }
+
+    /// The viewer's answer to our offer. The session is ended if it cannot be used.
+    pub async fn answer(&self, session: SessionId, answer: String) -> Result<(), ServeError> {
+        self.ask(|reply| Command::Answer(session, answer, reply))
+            .await?
+    }
+
+    /// An address of the viewer (`candidate:…`); `false` if there is no such session. One that cannot be used is
+    /// ignored.
+    pub async fn candidate(&self, session: SessionId, candidate: String) -> bool {
+        let tell = self.ask(|reply| Command::Candidate(session, candidate, reply));
+        tell.await.unwrap_or(false)
+    }
+
+    /// End a session; `false` if there is none of that name.
+    pub async fn end(&self, session: SessionId) -> bool {
+        let end = self.ask(|reply| Command::End(session, reply));
+        end.await.unwrap_or(false)
+    }
+
+    /// End all sessions, connected or not: the broadcast is over.
+    pub fn end_all(&self) {
+        let _ = self.send(Command::EndAll);
+    }
+
+    /// Sessions that end from now on, however they end. The channel closes with the leg.
+    pub fn ended(&self) -> mpsc::UnboundedReceiver<SessionId> {
+        let (tell, told) = mpsc::unbounded_channel();
+        let _ = self.send(Command::Watch(tell));
+        told
+    }
+}

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One viewer: its connection, what it is sent, and its place in the audience.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use str0m::{
+    Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError,
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
+    media::{Direction, MediaKind as Kind, Mid, Pt},
+    net::{Protocol, Receive},
+    rtp::{RtpWrite, SeqNo},
+};
+
+use super::{SessionId, payload::Row, socket::Wire};
+use crate::{
+    audience::{Audience, Guard, Transport, Who},
+    encode::{Codec, RungId},
+    error::ServeError,
+};
+
+/// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+
+/// A frame as all viewers get it.
+pub(super) struct Frame {
+    pub(super) rung: RungId,
+    pub(super) key: bool,
+    /// RTP time.
+    pub(super) ticks: u32,
+    /// When it was made.
+    pub(super) wallclock: Instant,
+    pub(super) payloads: Vec<Arc<[u8]>>,
+}
+
+/// What one track of a viewer needs.
+pub(super) struct Lane {
+    codec: &'static Codec,
+    mid: Mid,
+    pt: Pt,
+    seq: SeqNo,
+    needs_key: bool,
+}
+
+/// A codec on the air and its row here.
+#[derive(Clone, Copy)]
+pub(super) struct Offered {
+    pub(super) codec: &'static Codec,
+    pub(super) row: &'static Row,
+}
+
+/// What is on the air.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OnAir {
+    pub(super) video: Option<Offered>,
+    pub(super) audio: Option<Offered>,
+}
+
+impl OnAir {
+    fn of(&self, kind: Kind) -> Option<Offered> {
+        if kind.is_video() {
+            self.video
+        } else {
+            self.audio
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Offered> {
+        self.video.into_iter().chain(self.audio)
+    }
+
+    fn labels(&self) -> String {
+        let labels: Vec<_> = self.all().map(|o| o.codec.label).collect();
+        labels.join(" and ")
+    }
+}
+
+/// What driving a session needs from around it.
+pub(super) struct Around<'a> {
+    pub(super) wire: &'a mut Wire,
+    pub(super) audience: &'a Audience,
+}
+
+/// What came out of driving a session.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Turn {
+    /// It needs a key frame.
+    pub(super) wants_key: bool,
+    /// It is over.
+    pub(super) over: bool,
+}
+
+impl Turn {
+    pub(super) const OVER: Turn = Turn {
+        wants_key: false,
+        over: true,
+    };
+}
+
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    /// Its name in connectivity checks, by which the first datagrams are told apart.
+    pub(super) ufrag: String,
+    /// Where it was heard from.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// When it wants to be driven next.
+    pub(super) due: Instant,
+    /// The earliest entry for it among the timers.
+    pub(super) queued: Option<Instant>,
+    rtc: Rtc,
+    on_air: OnAir,
+    who: Who,
+    guard: Option<Guard>,
+    pending: Option<SdpPendingOffer>,
+    /// Tracks being negotiated.
+    mids: Vec<Mid>,
+    video: Option<Lane>,
+    audio: Option<Lane>,
+    born: Instant,
+    connected: bool,
+    missed: u64,
+}
+
+fn refused(e: impl std::fmt::Display) -> ServeError {
+    // One line, whatever the parser quotes.
+    let words = e.to_string();
+    let mut words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.len() > 200 {
+        let cut = (0..=200)
+            .rev()
+            .find(|n| words.is_char_boundary(*n))
+            .unwrap_or(0);
+        words.truncate(cut);
+    }
+    ServeError::Sdp(words.trim_end_matches('.').to_string())
+}
+
+impl Session {
+    fn new(
+        config: RtcConfig,
+        addresses: &[SocketAddr],
+        on_air: OnAir,
+        who: Who,
+        now: Instant,
+    ) -> Result<Session, ServeError> {
+        if on_air.all().next().is_none() {
+            return Err(refused(
+                "nothing is on the air that a browser could play this way",
+            ));
+        }
+        let mut config = config.clear_codecs();
+        for offered in on_air.all() {
+            config = (offered.row.enable)(config);
+        }
+        let mut rtc = config.build(now);
+        for address in addresses {
+            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        Ok(Session {
+            id: SessionId::random(),
+            ufrag,
+            addresses: Vec::new(),
+            due: now,
+            queued: None,
+            rtc,
+            on_air,
+            who,
+            guard: None,
+            pending: None,
+            mids: Vec::new(),
+            video: None,
+            audio: None,
+            born: now,
+            connected: false,
+            missed: 0,
+        })
+    }
+
+    /// A session that we offer.
+    pub(super) fn offering(
+        config: RtcConfig,
+        addresses: &[SocketAddr],
+        on_air: OnAir,
+        who: Who,
+        now: Instant,
+    ) -> Result<(Session, String), ServeError> {
+        let mut session = Session::new(config, addresses, on_air, who, now)?;
+        let mut mids = Vec::new();
+        let mut change = session.rtc.sdp_api();
+        let stream = || Some("aerial".to_string());
+        for (kind, offered) in [(Kind::Video, on_air.video), (Kind::Audio, on_air.audio)] {
+            if offered.is_some() {
+                mids.push(change.add_media(kind, Direction::SendOnly, stream(), None, None));
+            }
+        }
+        let (offer, pending) = change
+            .apply()
+            .ok_or_else(|| refused("there is nothing to offer"))?;
+        session.pending = Some(pending);
+        session.mids = mids;
+        Ok((session, offer.to_sdp_string()))
+    }
+
+    /// A session that the viewer offers.
+    pub(super) fn accepting(
+        config: RtcConfig,
+        addresses: &[SocketAddr],
+        on_air: OnAir,
+        who: Who,
+        offer: &str,
+        around: &mut Around<'_>,
+        now: Instant,
+    ) -> Result<(Session, String), ServeError> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(refused)?;
+        let mut session = Session::new(config, addresses, on_air, who, now)?;
+        let answer = session.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
+        let answer = answer.to_sdp_string();
+        // The stack tells of its tracks only when connected; their names stand in the answer.
+        session.mids = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("a=mid:"))
+            .map(|mid| Mid::from(mid.trim_end()))
+            .collect();
+        session.negotiated(around, now)?;
+        Ok((session, answer))
+    }
+
+    /// The viewer's answer to our offer.
+    pub(super) fn answer(
+        &mut self,
+        answer: &str,
+        around: &mut Around<'_>,
+        now: Instant,
+    ) -> Result<(), ServeError> {
+        let answer = SdpAnswer::from_sdp_string(answer).map_err(refused)?;
+        let pending = self
+            .pending
+            .take()
+            .ok_or_else(|| refused("it answers no offer"))?;
+        self.rtc
+            .sdp_api()
+            .accept_answer(pending, answer)
+            .map_err(refused)?;
+        self.negotiated(around, now)
+    }
+
+    fn negotiated(&mut self, around: &mut Around<'_>, now: Instant) -> Result<(), ServeError> {
+        for mid in std::mem::take(&mut self.mids) {
+            self.add_lane(mid);
+        }
+        if self.drive(around, now).over {
+            return Err(refused("the connection ended at once"));
+        }
+        if self.video.is_none() && self.audio.is_none() {
+            let labels = self.on_air.labels();
+            return Err(refused(format!(
+                "it asks for neither picture nor sound in {labels}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// An address of the viewer. Names (mDNS) are left out: the viewer will be heard from.
+    pub(super) fn candidate(
+        &mut self,
+        candidate: &str,
+        around: &mut Around<'_>,
+        now: Instant,
+    ) -> Turn {
+        let candidate = candidate.trim();
+        let candidate = candidate.strip_prefix("a=").unwrap_or(candidate);
+        match Candidate::from_sdp_string(candidate) {
+            Ok(candidate) => {
+                self.rtc.add_remote_candidate(candidate);
+                self.drive(around, now)
+            }
+            Err(_) => Turn::default(),
+        }
+    }
+
+    /// When it began.
+    pub(super) fn born(&self) -> Instant {
+        self.born
+    }
+
+    /// Let it wait at least until then.
+    pub(super) fn not_before(&mut self, at: Instant) {
+        self.due = self.due.max(at);
+    }
+
+    /// Whether it is listed as a viewer.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether it should have connected by now.
+    pub(super) fn is_stale(&self, now: Instant) -> bool {
+        !self.connected && now.saturating_duration_since(self.born) > CONNECT_WITHIN
+    }
+
+    /// Whether somebody let it go.
+    pub(super) fn is_kicked(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_kicked)
+    }
+
+    /// Whether it was negotiated with another codec than this one.
+    pub(super) fn differs(&self, rung: RungId, codec: &Codec) -> bool {
+        let lane = match rung {
+            RungId::Video => &self.video,
+            RungId::Audio => &self.audio,
+        };
+        lane.as_ref().is_some_and(|lane| lane.codec != codec)
+    }
+
+    /// The feed lost these many frames of the picture.
+    pub(super) fn skip(&mut self, frames: u64) {
+        if let Some(lane) = &mut self.video {
+            lane.needs_key = true;
+        }
+        self.missed += frames;
+        if let Some(guard) = &self.guard {
+            guard.counters().set_dropped(self.missed);
+        }
+    }
+
+    /// Queue frames for sending; `true` if there is something to send now.
+    pub(super) fn write(&mut self, frames: &[Frame]) -> bool {
+        if !self.connected {
+            return false;
+        }
+        let mut any = false;
+        for frame in frames {
+            let (lane, is_video) = match frame.rung {
+                RungId::Video => (&mut self.video, true),
+                RungId::Audio => (&mut self.audio, false),
+            };
+            let Some(lane) = lane else { continue };
+            if lane.needs_key && !frame.key {
+                continue;
+            }
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
+                continue;
+            };
+            lane.needs_key = false;
+            let last = frame.payloads.len().saturating_sub(1);
+            for (n, payload) in frame.payloads.iter().enumerate() {
+                let packet = RtpWrite::new(
+                    lane.pt,
+                    lane.seq.inc(),
+                    frame.ticks,
+                    frame.wallclock,
+                    payload.clone(),
+                );
+                stream.write_rtp(packet.marker(is_video && n == last).nackable(is_video));
+            }
+            any |= !frame.payloads.is_empty();
+        }
+        any
+    }
+
+    /// Whether the datagram is for this session.
+    pub(super) fn accepts(&self, input: &Input<'_>) -> bool {
+        self.rtc.accepts(input)
+    }
+
+    /// A datagram of the viewer.
+    pub(super) fn receive(
+        &mut self,
+        datagram: Receive<'_>,
+        around: &mut Around<'_>,
+        now: Instant,
+    ) -> Turn {
+        match self.rtc.handle_input(Input::Receive(now, datagram)) {
+            Ok(()) => self.drain(around),
+            Err(e) => self.broken(&e),
+        }
+    }
+
+    /// Let time pass, and send what is to be sent.
+    pub(super) fn drive(&mut self, around: &mut Around<'_>, now: Instant) -> Turn {
+        match self.rtc.handle_input(Input::Timeout(now)) {
+            Ok(()) => self.drain(around),
+            Err(e) => self.broken(&e),
+        }
+    }
+
+    /// Tell the viewer that this is the end.
+    pub(super) fn close(&mut self, around: &mut Around<'_>) {
+        if self.rtc.close().is_ok() {
+            self.drain(around);
+        }
+    }
+
+    fn broken(&mut self, e: &RtcError) -> Turn {
+        tracing::debug!(error = %e, "WebRTC session failed");
+        Turn::OVER
+    }
+
+    fn drain(&mut self, around: &mut Around<'_>) -> Turn {
+        let mut turn = Turn::default();
+        let mut sent = 0;
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => {
+                    self.due = at;
+                    break;
+                }
+                Ok(Output::Transmit(t)) => {
+                    sent += t.contents.len() as u64;
+                    around.wire.send(t.source, t.destination, &t.contents);
+                }
+                Ok(Output::Event(event)) => self.event(event, around.audience, &mut turn),
+                Err(e) => {
+                    turn = self.broken(&e);
+                    break;
+                }
+            }
+        }
+        around.wire.flush();
+        if let (Some(guard), true) = (&self.guard, sent > 0) {
+            guard.counters().add_bytes(sent);
+        }
+        turn.over |= !self.rtc.is_alive();
+        turn
+    }
+
+    fn event(&mut self, event: Event, audience: &Audience, turn: &mut Turn) {
+        match event {
+            Event::Connected => {
+                self.connected = true;
+                // The encoder is asked once for all who come within its limit.
+                turn.wants_key = self.video.is_some();
+                self.guard = Some(audience.join(Who {
+                    transport: Transport::Webrtc,
+                    format: self.format(),
+                    ..self.who.clone()
+                }));
+            }
+            Event::KeyframeRequest(_) => turn.wants_key = true,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
+                turn.over = true;
+            }
+            Event::PeerStats(stats) => {
+                let Some(guard) = &self.guard else { return };
+                let path = stats.selected_candidate_pair;
+                let path_rtt = path.and_then(|p| p.current_round_trip_time);
+                if let Some(rtt) = stats.rtt.or(path_rtt) {
+                    let ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
+                    guard.counters().set_rtt_ms(ms);
+                }
+                if let Some(loss) = stats.egress_loss_fraction {
+                    guard.counters().set_loss(loss);
+                }
+            }
+            Event::MediaEgressStats(stats) => {
+                let video = self.video.as_ref().is_some_and(|l| l.mid == stats.mid);
+                if let (Some(guard), Some(loss), true) = (&self.guard, stats.loss, video) {
+                    guard.counters().set_loss(loss);
+                }
+            }
+            // The rest is about receiving, data channels and bandwidth estimation.
+            _ => (),
+        }
+    }
+
+    fn add_lane(&mut self, mid: Mid) {
+        let Some(media) = self.rtc.media(mid) else {
+            return;
+        };
+        let kind = media.kind();
+        let wanted = media.direction().is_sending() && !media.disabled();
+        let Some(offered) = self.on_air.of(kind).filter(|_| wanted) else {
+            return;
+        };
+        let params = self.rtc.codec_config().params();
+        let pt = media.remote_pts().iter().copied().find(|pt| {
+            params
+                .iter()
+                .any(|p| p.pt() == *pt && p.spec().codec == offered.row.format)
+        });
+        let lane = pt.map(|pt| Lane {
+            codec: offered.codec,
+            mid,
+            pt,
+            seq: SeqNo::default(),
+            needs_key: kind.is_video(),
+        });
+        let place = if kind.is_video() {
+            &mut self.video
+        } else {
+            &mut self.audio
+        };
+        // Only the first of each kind: there is one picture and one sound.
+        if place.is_none() {
+            *place = lane;
+        }
+    }
+
+    /// Such as `vp8+opus`.
+    fn format(&self) -> String {
+        let lanes = self.video.iter().chain(&self.audio);
+        lanes.map(|l| l.codec.name).collect::<Vec<_>>().join("+")
+    }
+}

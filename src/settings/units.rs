@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Sizes, bitrates and times in words.
+
+use std::time::Duration;
+
+use crate::error::SpecError;
+
+/// `1280x720`: even numbers from 16 to 4096.
+pub fn size(text: &str) -> Result<(u32, u32), SpecError> {
+    let fits = |n: &u32| (16..=4096).contains(n) && n.is_multiple_of(2);
+    let side = |s: &str| s.parse::<u32>().ok().filter(fits);
+    text.split_once(['x', 'X', '×'])
+        .and_then(|(w, h)| Some((side(w)?, side(h)?)))
+        .ok_or_else(|| SpecError::Size(text.to_string()))
+}
+
+/// `2500k`, `2.5M` or plain bit/s; from 6 kbit/s to 200 Mbit/s.
+pub fn bitrate(text: &str) -> Result<u64, SpecError> {
+    let (number, factor) = match text.strip_suffix(['k', 'K']) {
+        Some(n) => (n, 1e3),
+        None => match text.strip_suffix(['m', 'M']) {
+            Some(n) => (n, 1e6),
+            None => (text, 1.0),
+        },
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .map(|n| n * factor)
+        .filter(|n| (6e3..=200e6).contains(n))
+        .map(|n| n.round() as u64)
+        .ok_or_else(|| SpecError::Bitrate(text.to_string()))
+}
+
+/// `2s`, `500ms` or plain seconds; up to ten years.
+pub fn time(text: &str) -> Result<Duration, SpecError> {
+    let (number, factor) = match text.strip_suffix("ms") {
+        Some(n) => (n, 1e-3),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .map(|n| n * factor)
+        .filter(|n| *n > 0.0 && *n < 3.2e8)
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| SpecError::Time(text.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_numbers() {
+        assert_eq!(size("1280x720"), Ok((1280, 720)));
+        assert_eq!(bitrate("2500k"), Ok(2_500_000));
+        assert_eq!(bitrate("2.5M"), Ok(2_500_000));
+        assert_eq!(bitrate("64000"), Ok(64_000));
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("2"), time("2s"));
+    }
+
+    #[test]
+    fn what_is_no_number_or_out_of_bounds_is_refused() {
+        for bad in [
+            "",
+            "x",
+            "1280",
+            "1281x720",
+            "0x0",
+            "9999x720",
+            "-2x4",
+            "1280x720x3",
+        ] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "k", "-1k", "0", "1e30", "NaN", "inf", "2500kk"] {
+            assert!(bitrate(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "s", "-1", "0", "NaN", "1e300"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The program as others meet it: started as a process, watched by real browsers, players and servers.
+//!
+//! The rig: what stories are told with.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+/// `aerial` as a child: its status lines, its end, and proof that it left nothing behind.
+mod rig;
+
+/// Requests over plain sockets, and viewers of the live streams.
+mod http;
+
+/// Real browsers.
+mod browser;
+
+/// A private desktop with camera and microphone.
+mod desktop;
+
+/// A real Icecast server.
+mod icecast;
+
+/// What ffprobe and ffmpeg say about streams and files.
+mod media;
+
+/// A WebRTC viewer without a browser, through `/whep`.
+mod receiver;
+
+/// A GStreamer viewer, through `/signalling`.
+mod gst_viewer;
+
+// The stories.
+
+/// One encode feeds every protocol and any number of viewers.
+mod together;
+
+/// Kick, and slow viewers.
+mod viewers;
+
+/// The Icecast server goes and comes back.
+mod outage;
+
+/// Everything a person can get wrong.
+mod mistakes;
+
+/// Recordings, and the end of a broadcast.
+mod recording;
+
+/// Old, curious and malicious HTTP clients.
+mod manners;
+
+/// Cameras and microphones that come and go.
+mod devices;
+
+/// The window.
+mod window;
