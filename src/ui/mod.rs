@@ -45,6 +45,7 @@ mod first_sources;
 mod health;
 mod icecast_form;
 mod link;
+mod locale;
 mod meter;
 mod model;
 mod notice;
@@ -73,8 +74,13 @@ use studio::StudioOptions;
 /// Show the window on an engine started with these options, until it is closed. Without any source among them, the
 /// camera and the microphone that are there are shown, else the test card.
 ///
-/// Locale and GStreamer are set up before; GTK must not be, for how it draws is chosen here.
+/// GStreamer is set up before; GTK must not be, for how it draws is chosen here.
 pub fn run(options: StudioOptions) -> ExitCode {
     let drawing = renderer::choose();
+    locale::choose();
+    if let Err(e) = gstgtk4::plugin_register_static() {
+        // The window opens without a preview, and says so.
+        tracing::error!(error = %e, "gtk4paintablesink cannot be registered");
+    }
     app::run(options, drawing)
 }

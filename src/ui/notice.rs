@@ -34,6 +34,15 @@ fn plain(why: &str) -> &str {
     why.trim().trim_end_matches('.')
 }
 
+/// What the engine does not let change, in words.
+fn fixed(what: &str) -> String {
+    match what {
+        "The codec" => gettext("The codec"),
+        "The size and rate of the picture" => gettext("The size and rate of the picture"),
+        other => other.to_string(),
+    }
+}
+
 /// Words for anything that the engine refuses.
 pub fn studio(error: &StudioError) -> Notice {
     match error {
@@ -68,9 +77,16 @@ pub fn studio(error: &StudioError) -> Notice {
         StudioError::OnlyOffAir(what) => Notice::new(
             fill(
                 gettext("{what} cannot be changed while live."),
-                &[("what", what)],
+                &[("what", &fixed(what))],
             ),
             gettext("End the broadcast first."),
+        ),
+        StudioError::OnlyAtStart(what) => Notice::new(
+            fill(
+                gettext("{what} cannot be changed while Aerial runs."),
+                &[("what", &fixed(what))],
+            ),
+            gettext("Start Aerial again with it."),
         ),
         StudioError::Token { path, why } => Notice::new(
             fill(
