@@ -217,28 +217,20 @@ pub fn spec(error: &SpecError) -> Notice {
 
 /// Words for a source that is lost.
 pub fn source(error: &SourceError) -> Notice {
-    let kind = |word: &str| match word {
-        "camera" => gettext("camera"),
-        "microphone" => gettext("microphone"),
-        other => other.to_string(),
-    };
     match error {
-        SourceError::NoDevice { kind: k, name } => Notice::new(
-            fill(
-                gettext("The {kind} {name} is not plugged in."),
-                &[("kind", &kind(k)), ("name", name)],
-            ),
+        SourceError::NoDevice { name, .. } => Notice::new(
+            fill(gettext("{name} is not plugged in."), &[("name", name)]),
             gettext("Plug it in; it is used as soon as it is seen."),
         ),
-        SourceError::NoDeviceAtAll(k) => Notice::new(
-            fill(gettext("No {kind} is plugged in."), &[("kind", &kind(k))]),
+        SourceError::NoDeviceAtAll(kind) => Notice::new(
+            match *kind {
+                "camera" => gettext("No camera is plugged in."),
+                _ => gettext("No microphone is plugged in."),
+            },
             gettext("Plug one in; it is used as soon as it is seen."),
         ),
-        SourceError::Unplugged { kind: k, name } => Notice::new(
-            fill(
-                gettext("The {kind} {name} was unplugged."),
-                &[("kind", &kind(k)), ("name", name)],
-            ),
+        SourceError::Unplugged { name, .. } => Notice::new(
+            fill(gettext("{name} was unplugged."), &[("name", name)]),
             gettext("Plug it in again; it comes back by itself."),
         ),
         SourceError::NotMedia { path, media } => Notice::new(
