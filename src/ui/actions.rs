@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What can be done in the window: each action becomes a command to the engine, or a question first.
+
+use std::{path::PathBuf, rc::Rc};
+
+use gettextrs::gettext;
+use gtk::{gio, glib, prelude::*};
+use studio::{
+    message::{Command, MediaKind},
+    output::{OutputSpec, Target},
+    source::{AudioSpec, VideoSpec},
+};
+
+use super::{
+    bridge::Bridge,
+    files,
+    model::{Air, OutputItem, ViewerItem, find, items},
+    window::Window,
+    words,
+};
+
+/// Give the window its actions.
+pub fn install(window: &Window, bridge: &Rc<Bridge>) {
+    let on = Installer { window, bridge };
+    on.plain("air", |_, bridge| match bridge.model().broadcast.air() {
+        Air::Off => bridge.command(Command::GoLive),
+        Air::Starting | Air::Live => bridge.command(Command::EndLive),
+        Air::Stopping => (),
+    });
+    on.plain("record", |_, bridge| record(bridge));
+    on.plain("copy-link", |window, bridge| {
+        window
+            .clipboard()
+            .set_text(&bridge.model().broadcast.link());
+        window.toast(&gettext("Link copied"));
+    });
+    on.plain("dismiss-notice", |_, bridge| {
+        bridge.model().broadcast.set_notice("")
+    });
+    on.with::<u64>("kick", |window, bridge, id| {
+        let viewer = find(&bridge.model().viewers, |v: &ViewerItem| v.id() == id);
+        bridge.command(Command::Kick(id));
+        if let Some((_, viewer)) = viewer {
+            let text = words::fill(gettext("{name} was let go"), &[("name", &viewer.client())]);
+            window.toast(&text);
+        }
+    });
+    sources(&on);
+    outputs(&on);
+    window.install_panel_actions();
+
+    // The button of a broadcast that is being ended has nothing to do.
+    let broadcast = &bridge.model().broadcast;
+    let enable = glib::clone!(
+        #[weak]
+        window,
+        move |air: Air| if let Some(action) = window
+            .lookup_action("air")
+            .and_downcast::<gio::SimpleAction>()
+        {
+            action.set_enabled(air != Air::Stopping);
+        }
+    );
+    broadcast.connect_air_notify({
+        let enable = enable.clone();
+        move |b| enable(b.air())
+    });
+    enable(broadcast.air());
+}
+
+fn sources(on: &Installer) {
+    on.with::<String>("add-video", |_, bridge, spec| {
+        bridge.change_video(|list| list.extend(spec.parse()))
+    });
+    on.with::<String>("add-audio", |_, bridge, spec| {
+        bridge.change_audio(|list| list.extend(spec.parse()))
+    });
+    on.plain("add-video-file", |window, bridge| {
+        let chosen = files::open(window, MediaKind::Video);
+        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
+            bridge.change_video(|list| list.push(VideoSpec::File(path)))
+        });
+    });
+    on.plain("add-audio-file", |window, bridge| {
+        let chosen = files::open(window, MediaKind::Audio);
+        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
+            bridge.change_audio(|list| list.push(AudioSpec::File(path)))
+        });
+    });
+    on.with::<u64>("remove-source", |_, bridge, id| bridge.remove_source(id));
+}
+
+fn outputs(on: &Installer) {
+    on.plain("add-icecast", |window, _| {
+        window.reveal_outputs();
+        window.outputs().ask(None);
+    });
+    on.with::<String>("edit-output", |window, bridge, name| {
+        if let Some(OutputSpec {
+            target: Target::Icecast(target),
+            ..
+        }) = bridge.output(&name)
+        {
+            window.outputs().ask(Some((&name, &target)));
+        }
+    });
+    on.plain("add-recording", |window, bridge| {
+        let chosen = files::save(window);
+        // The dialog has asked already whether an existing file may go.
+        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
+            record_to(bridge, path, true)
+        });
+    });
+    on.with::<(String, bool)>("enable-output", |_, bridge, (name, wanted)| {
+        enable(bridge, &name, wanted)
+    });
+    on.with::<String>("retry-output", |_, bridge, name| {
+        bridge.command(Command::EnableOutput(name.clone(), false));
+        enable(bridge, &name, true);
+    });
+    on.with::<String>("remove-output", |_, bridge, name| {
+        bridge.command(Command::RemoveOutput(name))
+    });
+    on.with::<String>("show-recording", |window, bridge, name| {
+        let item = find(&bridge.model().outputs, |o: &OutputItem| o.name() == name);
+        if let Some(path) = item.and_then(|(_, item)| item.path()) {
+            files::show_in_folder(window, &path);
+        }
+    });
+}
+
+/// Stop the recordings that run, else start one.
+fn record(bridge: &Bridge) {
+    let running: Vec<_> = items::<OutputItem>(&bridge.model().outputs)
+        .filter(OutputItem::recording)
+        .collect();
+    if running.is_empty() {
+        return record_to(bridge, files::new_recording(), false);
+    }
+    for item in running {
+        bridge.command(Command::EnableOutput(item.name(), false));
+    }
+}
+
+fn record_to(bridge: &Bridge, path: PathBuf, overwrite: bool) {
+    bridge.command(Command::SetOutput(OutputSpec {
+        name: bridge.free_name(&words::file(&path)),
+        enabled: true,
+        target: Target::Record { path, overwrite },
+    }));
+}
+
+/// A recording that is switched on again goes to a new file: what it wrote before stays.
+fn enable(bridge: &Bridge, name: &str, wanted: bool) {
+    let recorded = bridge.output(name).and_then(|spec| match spec.target {
+        Target::Record { path, .. } if path.exists() => Some(path),
+        Target::Record { .. } | Target::Icecast(_) => None,
+    });
+    bridge.command(match (wanted, recorded) {
+        (true, Some(path)) => Command::SetOutput(OutputSpec {
+            name: name.to_string(),
+            enabled: true,
+            target: Target::Record {
+                path: files::beside(&path),
+                overwrite: false,
+            },
+        }),
+        (wanted, _) => Command::EnableOutput(name.to_string(), wanted),
+    });
+}
+
+/// Do something with what is chosen, if anything is and the window is still there.
+fn with_bridge<T: 'static>(
+    bridge: &Rc<Bridge>,
+    chosen: impl Future<Output = Option<T>> + 'static,
+    then: impl FnOnce(&Bridge, T) + 'static,
+) {
+    let weak = Rc::downgrade(bridge);
+    glib::spawn_future_local(async move {
+        if let (Some(chosen), Some(bridge)) = (chosen.await, weak.upgrade()) {
+            then(&bridge, chosen);
+        }
+    });
+}
+
+/// Adds actions that know window and engine without keeping either alive.
+struct Installer<'a> {
+    window: &'a Window,
+    bridge: &'a Rc<Bridge>,
+}
+
+impl Installer<'_> {
+    fn plain(&self, name: &str, act: impl Fn(&Window, &Rc<Bridge>) + 'static) {
+        self.add(
+            gio::SimpleAction::new(name, None),
+            move |window, bridge, _| act(window, bridge),
+        );
+    }
+
+    fn with<T: glib::variant::FromVariant + glib::variant::StaticVariantType>(
+        &self,
+        name: &str,
+        act: impl Fn(&Window, &Rc<Bridge>, T) + 'static,
+    ) {
+        let action = gio::SimpleAction::new(name, Some(&T::static_variant_type()));
+        self.add(action, move |window, bridge, target| {
+            if let Some(target) = target.and_then(T::from_variant) {
+                act(window, bridge, target);
+            }
+        });
+    }
+
+    fn add(
+        &self,
+        action: gio::SimpleAction,
+        act: impl Fn(&Window, &Rc<Bridge>, Option<&glib::Variant>) + 'static,
+    ) {
+        let (window, bridge) = (self.window.downgrade(), Rc::downgrade(self.bridge));
+        action.connect_activate(move |_, target| {
+            if let (Some(window), Some(bridge)) = (window.upgrade(), bridge.upgrade()) {
+                act(&window, &bridge, target);
+            }
+        });
+        self.window.add_action(&action);
+    }
+}

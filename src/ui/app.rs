@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The application: starts the engine, opens the window, ends both.
+
+use std::{cell::Cell, path::PathBuf, process::ExitCode, rc::Rc};
+
+use adw::prelude::*;
+use gettextrs::gettext;
+use gtk::{gdk, gio, glib};
+use studio::{APP_ID, Studio, StudioOptions, error::StudioError};
+
+use super::{
+    bridge::Bridge, failure::Failure, first_sources, notice, renderer::Drawing, shortcuts,
+    window::Window, words,
+};
+
+/// Run until the window is closed.
+pub fn run(options: StudioOptions, drawing: Drawing) -> ExitCode {
+    let app = adw::Application::builder().application_id(APP_ID).build();
+    let failed = Rc::new(Cell::new(false));
+    app.connect_startup(|app| {
+        look();
+        app_actions(app);
+        shortcuts::install(app);
+    });
+    app.connect_activate({
+        let failed = failed.clone();
+        let starting = Cell::new(false);
+        move |app| match app.active_window() {
+            // Started a second time: the first one comes forward.
+            Some(window) => window.present(),
+            None if starting.replace(true) => (),
+            None => open(app, options.clone(), drawing, failed.clone()),
+        }
+    });
+    // The command line was read already; GTK's own options are given by variables.
+    let code = app.run_with_args::<&str>(&[]);
+    match failed.get() {
+        true => ExitCode::FAILURE,
+        false => code.into(),
+    }
+}
+
+/// Start the engine without holding up the main thread, then open the window.
+fn open(app: &adw::Application, options: StudioOptions, drawing: Drawing, failed: Rc<Cell<bool>>) {
+    let (app, hold) = (app.clone(), app.hold());
+    glib::spawn_future_local(async move {
+        let _hold = hold;
+        let started = gio::spawn_blocking(move || start(options)).await;
+        let (studio, options, fallback) = match started {
+            Ok(Ok(started)) => started,
+            Ok(Err(error)) => {
+                failed.set(true);
+                tracing::error!(error = %error, "the engine did not start");
+                return Failure::new(&app, &notice::studio(&error)).present();
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        let bridge = Bridge::new(studio, options.outputs.clone());
+        if let Some(error) = fallback {
+            let link = bridge.model().broadcast.link();
+            let instead = words::fill(gettext("Viewers use {link} this time."), &[("link", &link)]);
+            let notice = notice::studio(&error);
+            bridge
+                .model()
+                .broadcast
+                .set_notice(format!("{} {instead} {}", notice.what, notice.remedy));
+        }
+        if options.video.is_empty() && options.audio.is_empty() {
+            first_sources::choose(&bridge);
+        }
+        Window::new(&app, bridge, drawing).present();
+    });
+}
+
+/// Start the engine; if its port is taken, on any free one of this computer, with the error that made it so.
+fn start(
+    options: StudioOptions,
+) -> Result<(Studio, StudioOptions, Option<StudioError>), StudioError> {
+    match Studio::start(options.clone()) {
+        Ok(studio) => Ok((studio, options, None)),
+        Err(error @ StudioError::Serve(_)) => {
+            let elsewhere = StudioOptions {
+                listen: ([127, 0, 0, 1], 0).into(),
+                ..options.clone()
+            };
+            Ok((Studio::start(elsewhere)?, options, Some(error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Style and icon.
+fn look() {
+    let Some(display) = gdk::Display::default() else {
+        return;
+    };
+    let css = gtk::CssProvider::new();
+    css.load_from_data(include_str!("style.css"));
+    gtk::style_context_add_provider_for_display(
+        &display,
+        &css,
+        gtk::STYLE_PROVIDER_PRIORITY_APPLICATION,
+    );
+    if let Some(data) = data_beside_build() {
+        gtk::IconTheme::for_display(&display).add_search_path(data);
+    }
+    gtk::Window::set_default_icon_name(APP_ID);
+}
+
+/// A program that was built but not installed finds its icon beside its sources (`target/*/aerial` → `data`).
+fn data_beside_build() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let data = program.ancestors().nth(3)?.join("data");
+    data.join(format!("{APP_ID}.svg")).exists().then_some(data)
+}
+
+fn app_actions(app: &adw::Application) {
+    let quit = gio::ActionEntry::builder("quit")
+        .activate(|app: &adw::Application, _, _| match app.active_window() {
+            // The window may have something to ask first.
+            Some(window) => window.close(),
+            None => app.quit(),
+        })
+        .build();
+    let about = gio::ActionEntry::builder("about")
+        .activate(|app: &adw::Application, _, _| show_about(app))
+        .build();
+    app.add_action_entries([quit, about]);
+}
+
+fn show_about(app: &adw::Application) {
+    let about = adw::AboutWindow::builder()
+        .application_name("Aerial")
+        .application_icon(APP_ID)
+        .version(env!("CARGO_PKG_VERSION"))
+        .developer_name(gettext("The Aerial developers"))
+        .comments(gettext(
+            "Broadcast camera, microphone and files to browsers and Icecast at once.",
+        ))
+        .license_type(gtk::License::Gpl30)
+        // Translators: your name, one per line; it is shown in the window about Aerial
+        .translator_credits(gettext("translator-credits"))
+        .modal(true)
+        .build();
+    about.set_transient_for(app.active_window().as_ref());
+    about.present();
+}

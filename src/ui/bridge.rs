@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Between the engine and the models that widgets bind to: the only event loop on the main thread.
+//!
+//! ```text
+//! Studio ──Event──▶ thread "events" ──channel──▶ Bridge::take ──▶ Model ──binding──▶ widgets
+//!        ◀─Command── actions ◀── widgets
+//!        ◀─snapshot, once a second, on a worker thread── Bridge::tick
+//! ```
+//! No widget decides how it looks after a click: it looks different once the engine says that it is different.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    thread,
+    time::SystemTime,
+};
+
+use gtk::{gio, glib, prelude::*};
+use studio::{
+    Studio,
+    encode::EncodeSettings,
+    message::{AirState, Command, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
+    output::OutputSpec,
+    source::{AudioSpec, Device, VideoSpec},
+    stats::Status,
+};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{
+    health, link,
+    model::{Air, Model, OutputItem, SourceItem, ViewerItem, find, items},
+    notice, picker, specs, words,
+};
+
+/// Events that may wait for the main thread; beyond them everything is read anew.
+const BACKLOG: usize = 256;
+
+/// The window's end of the engine.
+pub struct Bridge {
+    studio: Studio,
+    model: Model,
+    devices: RefCell<Vec<Device>>,
+    devices_known: Cell<bool>,
+    encoding: RefCell<EncodeSettings>,
+    /// Outputs as they were asked for, with their passwords, so that one can be changed without typing it all again.
+    specs: RefCell<BTreeMap<String, OutputSpec>>,
+    /// What the menu of sources holds.
+    picked: RefCell<picker::Entries>,
+    live_since: Cell<Option<SystemTime>>,
+    dropped: Cell<u64>,
+    dropped_now: Cell<u64>,
+    counting: Cell<bool>,
+}
+
+impl Bridge {
+    /// Follow this engine, which was started with these outputs.
+    pub fn new(studio: Studio, outputs: Vec<OutputSpec>) -> Rc<Bridge> {
+        let news = forward(&studio);
+        let bridge = Rc::new(Bridge {
+            encoding: RefCell::new(studio.encoding()),
+            studio,
+            model: Model::new(),
+            devices: RefCell::default(),
+            devices_known: Cell::new(false),
+            specs: RefCell::new(outputs.into_iter().map(|o| (o.name.clone(), o)).collect()),
+            picked: RefCell::default(),
+            live_since: Cell::new(None),
+            dropped: Cell::new(0),
+            dropped_now: Cell::new(0),
+            counting: Cell::new(false),
+        });
+        bridge.read_all();
+        let weak = Rc::downgrade(&bridge);
+        glib::spawn_future_local(async move {
+            while let Ok(event) = news.recv().await {
+                let Some(bridge) = weak.upgrade() else { return };
+                match event {
+                    Some(event) => bridge.take(event),
+                    None => bridge.read_all(),
+                }
+            }
+        });
+        let weak = Rc::downgrade(&bridge);
+        glib::timeout_add_seconds_local(1, move || match weak.upgrade() {
+            Some(bridge) => {
+                bridge.tick();
+                glib::ControlFlow::Continue
+            }
+            None => glib::ControlFlow::Break,
+        });
+        bridge
+    }
+
+    /// What widgets bind to.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The engine, for what is read often and changes nothing.
+    pub fn studio(&self) -> &Studio {
+        &self.studio
+    }
+
+    /// Ask the engine for something.
+    pub fn command(&self, command: Command) {
+        if let Command::SetOutput(spec) = &command {
+            self.specs
+                .borrow_mut()
+                .insert(spec.name.clone(), spec.clone());
+        }
+        self.studio.command(command);
+    }
+
+    /// Codecs and bitrates in force.
+    pub fn encoding(&self) -> EncodeSettings {
+        self.encoding.borrow().clone()
+    }
+
+    /// An output as it was asked for.
+    pub fn output(&self, name: &str) -> Option<OutputSpec> {
+        self.specs.borrow().get(name).cloned()
+    }
+
+    /// Change the list of pictures, as the engine has it now.
+    pub fn change_video(&self, change: impl FnOnce(&mut Vec<VideoSpec>)) {
+        let mut list = specs::video(&self.studio.sources());
+        change(&mut list);
+        self.command(Command::SetVideo(list));
+    }
+
+    /// Change the list of sounds, as the engine has it now.
+    pub fn change_audio(&self, change: impl FnOnce(&mut Vec<AudioSpec>)) {
+        let mut list = specs::audio(&self.studio.sources());
+        change(&mut list);
+        self.command(Command::SetAudio(list));
+    }
+
+    /// Take a source out of the program.
+    pub fn remove_source(&self, id: SourceId) {
+        let sources = self.studio.sources();
+        let Some(gone) = sources.iter().find(|s| s.id == id) else {
+            return;
+        };
+        let left: Vec<_> = sources.iter().filter(|s| s.id != id).cloned().collect();
+        self.command(match gone.kind {
+            MediaKind::Video => Command::SetVideo(specs::video(&left)),
+            MediaKind::Audio => Command::SetAudio(specs::audio(&left)),
+        });
+    }
+
+    /// This name, or with a number if there is an output of that name already.
+    pub fn free_name(&self, wanted: &str) -> String {
+        let taken =
+            |name: &str| find(&self.model.outputs, |o: &OutputItem| o.name() == name).is_some();
+        let numbered = (2..).map(|n| format!("{wanted} ({n})"));
+        std::iter::once(wanted.to_string())
+            .chain(numbered)
+            .find(|name| !taken(name))
+            .expect("numbers do not end")
+    }
+
+    /// What is plugged in, once it is known.
+    pub fn devices(&self) -> Option<Vec<Device>> {
+        self.devices_known
+            .get()
+            .then(|| self.devices.borrow().clone())
+    }
+
+    /// Read everything anew: at the start, and when events were missed.
+    fn read_all(&self) {
+        let model = &self.model;
+        let devices = self.studio.devices();
+        if !devices.is_empty() {
+            self.take(Event::Devices(devices));
+        }
+        self.take(Event::Air(self.studio.air()));
+        self.take(Event::Encoding(self.studio.encoding()));
+        let (sources, outputs, viewers) = (
+            self.studio.sources(),
+            self.studio.outputs(),
+            self.studio.viewers(),
+        );
+        keep(&model.sources, |item: &SourceItem| {
+            sources.iter().any(|s| s.id == item.id())
+        });
+        keep(&model.outputs, |item: &OutputItem| {
+            outputs.iter().any(|o| o.name == item.name())
+        });
+        keep(&model.viewers, |item: &ViewerItem| {
+            viewers.iter().any(|v| v.id == item.id())
+        });
+        sources
+            .into_iter()
+            .map(Event::Source)
+            .for_each(|e| self.take(e));
+        outputs
+            .into_iter()
+            .map(Event::Output)
+            .for_each(|e| self.take(e));
+        viewers
+            .into_iter()
+            .map(Event::ViewerJoined)
+            .for_each(|e| self.take(e));
+        self.after_sources();
+        let address = self.studio.address();
+        model.broadcast.set_link(link::link(address));
+        model.broadcast.set_reach(link::reach(address));
+    }
+
+    fn take(&self, event: Event) {
+        let model = &self.model;
+        match event {
+            Event::Air(state) => self.take_air(state),
+            Event::Source(status) => {
+                self.take_source(&status);
+                self.after_sources();
+            }
+            Event::SourceRemoved(id) => {
+                keep(&model.sources, |item: &SourceItem| item.id() != id);
+                self.after_sources();
+            }
+            Event::Output(status) => {
+                self.take_output(&status);
+                self.after_outputs();
+            }
+            Event::OutputRemoved(name) => {
+                keep(&model.outputs, |item: &OutputItem| item.name() != name);
+                self.specs.borrow_mut().remove(&name);
+                self.after_outputs();
+            }
+            Event::ViewerJoined(viewer) => {
+                if find(&model.viewers, |item: &ViewerItem| item.id() == viewer.id).is_none() {
+                    model.viewers.append(&ViewerItem::new(&viewer));
+                }
+                self.after_viewers();
+            }
+            Event::ViewerLeft(id) => {
+                keep(&model.viewers, |item: &ViewerItem| item.id() != id);
+                self.after_viewers();
+            }
+            Event::Devices(devices) => {
+                items::<SourceItem>(&model.sources).for_each(|item| item.rename(&devices));
+                self.devices.replace(devices);
+                self.devices_known.set(true);
+                self.after_sources();
+            }
+            Event::Encoding(settings) => {
+                let broadcast = &model.broadcast;
+                broadcast.set_video_codec(settings.video.name);
+                broadcast.set_audio_codec(settings.audio.name);
+                broadcast.set_video_kbit((settings.video_bitrate / 1000) as u32);
+                broadcast.set_audio_kbit((settings.audio_bitrate / 1000) as u32);
+                self.encoding.replace(settings);
+            }
+            Event::Refused(error) => {
+                tracing::info!(error = %error, "refused");
+                model.broadcast.set_notice(notice::studio(&error).text());
+                // What was asked for did not come: show what is.
+                self.take(Event::Encoding(self.studio.encoding()));
+                self.studio
+                    .outputs()
+                    .iter()
+                    .for_each(|o| self.take_output(o));
+            }
+        }
+    }
+
+    fn take_air(&self, state: AirState) {
+        let broadcast = &self.model.broadcast;
+        let air = Air::from(state);
+        self.live_since.set(match state {
+            AirState::Live { since } => Some(since),
+            AirState::Off | AirState::Starting | AirState::Stopping => None,
+        });
+        if air == Air::Starting {
+            broadcast.set_peak(broadcast.watching());
+        }
+        if broadcast.air() != air {
+            broadcast.set_air(air);
+        }
+        self.tell_time();
+        self.after_outputs();
+    }
+
+    fn take_source(&self, status: &SourceStatus) {
+        let sources = &self.model.sources;
+        match find(sources, |item: &SourceItem| item.id() == status.id) {
+            Some((_, item)) => item.update(&status.state),
+            None => sources.append(&SourceItem::new(status, &self.devices.borrow())),
+        }
+    }
+
+    fn take_output(&self, status: &OutputStatus) {
+        let outputs = &self.model.outputs;
+        match find(outputs, |item: &OutputItem| item.name() == status.name) {
+            Some((_, item)) => item.update(status, self.on_air()),
+            None => outputs.append(&OutputItem::new(status, self.on_air())),
+        }
+    }
+
+    fn on_air(&self) -> bool {
+        match self.model.broadcast.air() {
+            Air::Starting | Air::Live => true,
+            Air::Off | Air::Stopping => false,
+        }
+    }
+
+    fn after_sources(&self) {
+        let entries = picker::entries(&self.devices.borrow(), &self.model.sources);
+        // Filling it anew would close it while somebody chooses.
+        if *self.picked.borrow() != entries {
+            picker::fill(&self.model.picker, &entries);
+            self.picked.replace(entries);
+        }
+        self.judge();
+    }
+
+    fn after_outputs(&self) {
+        let outputs = || items::<OutputItem>(&self.model.outputs);
+        outputs().for_each(|item| item.describe(self.on_air()));
+        self.model
+            .broadcast
+            .set_recording(outputs().any(|item| item.recording()));
+        self.judge();
+    }
+
+    fn after_viewers(&self) {
+        let broadcast = &self.model.broadcast;
+        let watching = self.model.viewers.n_items();
+        broadcast.set_watching(watching);
+        broadcast.set_peak(broadcast.peak().max(watching));
+    }
+
+    fn judge(&self) {
+        let (sentence, tone) = health::judge(&self.model, self.dropped_now.get());
+        let broadcast = &self.model.broadcast;
+        if broadcast.health() != sentence {
+            broadcast.set_health(sentence);
+        }
+        if broadcast.tone() != tone {
+            broadcast.set_tone(tone);
+        }
+    }
+
+    fn tell_time(&self) {
+        let elapsed = self
+            .live_since
+            .get()
+            .map(|since| words::timer(words::since(since)));
+        self.model
+            .broadcast
+            .set_elapsed(elapsed.unwrap_or_default());
+    }
+
+    fn tick(self: &Rc<Self>) {
+        self.tell_time();
+        // A snapshot waits for the engine's threads, so the main thread has it made elsewhere; if that takes longer
+        // than a second, the next one is not piled on top.
+        if self.counting.replace(true) {
+            return;
+        }
+        let (weak, studio) = (Rc::downgrade(self), self.studio.clone());
+        glib::spawn_future_local(async move {
+            let status = gio::spawn_blocking(move || studio.snapshot()).await;
+            let Some(bridge) = weak.upgrade() else { return };
+            bridge.counting.set(false);
+            if let Ok(status) = status {
+                bridge.count(&status);
+            }
+        });
+    }
+
+    fn count(&self, status: &Status) {
+        for row in &status.viewers {
+            if let Some((_, item)) =
+                find(&self.model.viewers, |item: &ViewerItem| item.id() == row.id)
+            {
+                item.count(row);
+            }
+        }
+        for row in &status.outputs {
+            if let Some((_, item)) = find(&self.model.outputs, |item: &OutputItem| {
+                item.name() == row.name
+            }) {
+                item.count(row.bitrate, row.bytes);
+            }
+        }
+        let dropped: u64 = status.encoders.iter().map(|e| e.dropped).sum();
+        self.dropped_now
+            .set(dropped.saturating_sub(self.dropped.replace(dropped)));
+        self.model
+            .broadcast
+            .set_numbers(health::numbers(&status.encoders, dropped));
+        self.after_outputs();
+    }
+}
+
+/// Remove the items for which this is not true.
+fn keep<T: IsA<glib::Object>>(list: &gio::ListStore, stays: impl Fn(&T) -> bool) {
+    list.retain(|item| item.downcast_ref::<T>().is_none_or(&stays));
+}
+
+/// Carry the engine's events to the main thread, from a thread of their own; `None` says that some were missed.
+fn forward(studio: &Studio) -> async_channel::Receiver<Option<Event>> {
+    let mut events = studio.events();
+    let (tell, told) = async_channel::bounded(BACKLOG);
+    thread::Builder::new()
+        .name("events".into())
+        .spawn(move || {
+            loop {
+                let event = match events.blocking_recv() {
+                    Ok(event) => Some(event),
+                    Err(RecvError::Lagged(_)) => None,
+                    Err(RecvError::Closed) => return,
+                };
+                if tell.send_blocking(event).is_err() {
+                    return;
+                }
+            }
+        })
+        .expect("a thread can be started");
+    told
+}

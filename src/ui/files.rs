@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Files: choosing them, naming recordings, showing where they are.
+
+use std::path::{Path, PathBuf};
+
+use gettextrs::gettext;
+use gtk::{gio, glib, prelude::*};
+use studio::message::MediaKind;
+
+use super::window::Window;
+
+/// Ask for a file to show or to play.
+pub fn open(window: &Window, kind: MediaKind) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let (title, name, types): (_, _, &[&str]) = match kind {
+        MediaKind::Video => (
+            gettext("Add a video or picture"),
+            gettext("Videos and pictures"),
+            &["video/*", "image/*"],
+        ),
+        MediaKind::Audio => (
+            gettext("Add a sound"),
+            gettext("Sounds and videos"),
+            &["audio/*", "video/*"],
+        ),
+    };
+    let dialog = gtk::FileChooserNative::builder()
+        .title(title)
+        .transient_for(window)
+        .modal(true)
+        .action(gtk::FileChooserAction::Open)
+        .build();
+    let filter = gtk::FileFilter::new();
+    filter.set_name(Some(&name));
+    types.iter().for_each(|t| filter.add_mime_type(t));
+    dialog.add_filter(&filter);
+    let all = gtk::FileFilter::new();
+    all.set_name(Some(&gettext("All files")));
+    all.add_pattern("*");
+    dialog.add_filter(&all);
+    chosen(dialog)
+}
+
+/// Ask where to record to; the name gets an ending that can be recorded.
+pub fn save(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let dialog = gtk::FileChooserNative::builder()
+        .title(gettext("Record to a file"))
+        .transient_for(window)
+        .modal(true)
+        .action(gtk::FileChooserAction::Save)
+        .build();
+    let proposed = new_recording();
+    if let Some(folder) = proposed.parent() {
+        // A folder that is not there leaves the dialog where it was last.
+        let _ = dialog.set_current_folder(Some(&gio::File::for_path(folder)));
+    }
+    dialog.set_current_name(&super::words::file(&proposed));
+    let path = chosen(dialog);
+    async move { path.await.map(with_ending) }
+}
+
+async fn chosen(dialog: gtk::FileChooserNative) -> Option<PathBuf> {
+    match dialog.run_future().await {
+        gtk::ResponseType::Accept => dialog.file()?.path(),
+        _ => None,
+    }
+}
+
+/// Recordings are WebM unless their name says Matroska.
+fn with_ending(path: PathBuf) -> PathBuf {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("webm" | "mkv") => path,
+        _ => {
+            let mut name = path.into_os_string();
+            name.push(".webm");
+            name.into()
+        }
+    }
+}
+
+/// A name for a recording that begins now, in the user's folder for videos.
+pub fn new_recording() -> PathBuf {
+    let folder = glib::user_special_dir(glib::UserDirectory::Videos)
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(glib::home_dir);
+    let now = glib::DateTime::now_local().and_then(|now| now.format("%Y-%m-%d %H.%M.%S"));
+    let name = now.map_or_else(|_| "Aerial".to_string(), |now| format!("Aerial {now}"));
+    free(folder.join(format!("{name}.webm")))
+}
+
+/// A name beside this file's that nothing has yet.
+pub fn beside(path: &Path) -> PathBuf {
+    free(path.to_path_buf())
+}
+
+fn free(path: PathBuf) -> PathBuf {
+    if !path.exists() {
+        return path;
+    }
+    let part = |p: Option<&std::ffi::OsStr>| {
+        p.map(|s| s.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    let (stem, ending) = (part(path.file_stem()), part(path.extension()));
+    (2..)
+        .map(|n| path.with_file_name(format!("{stem} ({n}).{ending}")))
+        .find(|p| !p.exists())
+        .expect("numbers do not end")
+}
+
+/// Open the folder of a file, with the file selected where the file manager can do that.
+pub fn show_in_folder(window: &Window, path: &Path) {
+    let uri = gio::File::for_path(path).uri();
+    let folder = path.parent().map(|p| gio::File::for_path(p).uri());
+    let window = window.downgrade();
+    glib::spawn_future_local(async move {
+        let shown = show_item(&uri).await;
+        if let (Err(e), Some(folder)) = (shown, folder) {
+            tracing::debug!(error = %e, "no file manager selects files; opening the folder");
+            gtk::show_uri(window.upgrade().as_ref(), &folder, 0);
+        }
+    });
+}
+
+async fn show_item(uri: &str) -> Result<(), glib::Error> {
+    let bus = gio::bus_get_future(gio::BusType::Session).await?;
+    bus.call_future(
+        Some("org.freedesktop.FileManager1"),
+        "/org/freedesktop/FileManager1",
+        "org.freedesktop.FileManager1",
+        "ShowItems",
+        Some(&(vec![uri.to_string()], "").to_variant()),
+        None,
+        gio::DBusCallFlags::NONE,
+        3000,
+    )
+    .await
+    .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_never_takes_the_name_of_a_file_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("show.webm");
+        assert_eq!(beside(&first), first);
+        std::fs::write(&first, "").unwrap();
+        let second = beside(&first);
+        assert_eq!(second, folder.path().join("show (2).webm"));
+        std::fs::write(&second, "").unwrap();
+        assert_eq!(beside(&first), folder.path().join("show (3).webm"));
+    }
+
+    #[test]
+    fn names_get_an_ending_that_can_be_recorded() {
+        assert_eq!(with_ending("/a/b".into()), PathBuf::from("/a/b.webm"));
+        assert_eq!(with_ending("/a/b.mkv".into()), PathBuf::from("/a/b.mkv"));
+        assert_eq!(with_ending("/a/v1.2".into()), PathBuf::from("/a/v1.2.webm"));
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The link that viewers open, and who can open it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use gettextrs::gettext;
+
+/// The link of the watch page.
+pub fn link(address: SocketAddr) -> String {
+    let shown = match address.ip().is_unspecified() {
+        true => SocketAddr::new(outward(address.ip()), address.port()),
+        false => address,
+    };
+    format!("http://{shown}/")
+}
+
+/// Who can open it, as one sentence.
+pub fn reach(address: SocketAddr) -> String {
+    match address.ip().is_loopback() {
+        true => gettext("Opens on this computer only."),
+        false => gettext("Opens in this network."),
+    }
+}
+
+/// The address under which others see this computer.
+fn outward(unspecified: IpAddr) -> IpAddr {
+    // Connecting a UDP socket sends nothing: the system only picks the interface it would use. The addresses are
+    // those kept for documentation.
+    let (here, there): (IpAddr, IpAddr) = match unspecified {
+        IpAddr::V4(_) => (
+            Ipv4Addr::UNSPECIFIED.into(),
+            Ipv4Addr::new(192, 0, 2, 1).into(),
+        ),
+        IpAddr::V6(_) => (
+            Ipv6Addr::UNSPECIFIED.into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        ),
+    };
+    UdpSocket::bind((here, 0))
+        .and_then(|socket| {
+            socket.connect((there, 9))?;
+            socket.local_addr()
+        })
+        .map_or(
+            match unspecified {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            },
+            |a| a.ip(),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_names_host_and_port() {
+        assert_eq!(
+            link(([127, 0, 0, 1], 8080).into()),
+            "http://127.0.0.1:8080/"
+        );
+        assert_eq!(link((Ipv6Addr::LOCALHOST, 80).into()), "http://[::1]:80/");
+        assert!(!link(([0, 0, 0, 0], 8080).into()).contains("0.0.0.0"));
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The window: the only room with GTK.
+//!
+//! | File | What is in it |
+//! | --- | --- |
+//! | `app` | starts the engine, opens the window, ends both |
+//! | `bridge` | engine ↔ models: the only event loop on the main thread |
+//! | `model/` | what is shown, as objects that widgets bind to |
+//! | `actions` | what can be done: each action becomes a command |
+//! | `notice`, `health`, `words`, `link` | errors, state, numbers and addresses in words |
+//! | `window` | places the panels: `sources` (with `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
+//!
+//! A click is an action, an action is a command, its effect comes back as an event, the event changes a model, and
+//! widgets show the model. No widget changes its own look because it was clicked.
+//!
+//! # Accessible names
+//!
+//! Screen readers and tests find things by these (in English):
+//!
+//! | What | Role | Name |
+//! | --- | --- | --- |
+//! | go live / end | push button | `Go live` / `End` (`Ending…` while it ends) |
+//! | record | push button | `Record` / `Stop recording` |
+//! | tally | status bar | `Off air`, `Starting`, `LIVE`, `Ending` |
+//! | link of the watch page | link | the address itself, `http://127.0.0.1:8080/` |
+//! | copy the link | push button | `Copy link` |
+//! | tabs | radio button or tab | `Outputs`, `Viewers` (`Viewers 3`) |
+//! | list of viewers | table | `Viewers` |
+//! | kick a viewer | push button in its row | `Kick NAME`, for example `Kick Chrome 128` |
+//! | lists of sources | list | `Picture sources`, `Sound sources` |
+//! | a source | list item, with a push button | `NAME`, `Remove NAME` |
+//! | add a source, an output | push button | `Add source`, `Add output` |
+//! | outputs other than this computer | list | `Other outputs` |
+//! | switch of an output | check box | `Send to NAME`, of a recording `Record NAME` |
+//! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME` |
+//! | sound | level bar | `Sound level` |
+
+mod actions;
+mod app;
+mod bridge;
+mod controls;
+mod failure;
+mod files;
+mod first_sources;
+mod health;
+mod icecast_form;
+mod link;
+mod meter;
+mod model;
+mod notice;
+mod notice_bar;
+mod output_row;
+mod outputs;
+mod picker;
+mod preview;
+mod quality;
+mod renderer;
+mod server_card;
+mod shortcuts;
+mod source_row;
+mod sources;
+mod specs;
+mod tally;
+mod viewer_columns;
+mod viewers;
+mod window;
+mod words;
+
+use std::process::ExitCode;
+
+use studio::StudioOptions;
+
+/// Show the window on an engine started with these options, until it is closed. Without any source among them, the
+/// camera and the microphone that are there are shown, else the test card.
+///
+/// Locale and GStreamer are set up before; GTK must not be, for how it draws is chosen here.
+pub fn run(options: StudioOptions) -> ExitCode {
+    let drawing = renderer::choose();
+    app::run(options, drawing)
+}

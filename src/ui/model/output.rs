@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One output, as its card shows it.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    time::SystemTime,
+};
+
+use gettextrs::{gettext, ngettext};
+use gtk::{glib, prelude::*, subclass::prelude::*};
+use studio::{
+    error::OutputError,
+    message::{OutputState, OutputStatus},
+};
+
+use super::Tone;
+use crate::ui::{notice, words};
+
+/// What kind of output it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "AerialOutputKind")]
+pub enum OutputKind {
+    /// A mount on an Icecast server.
+    #[default]
+    Icecast,
+    /// A file.
+    Record,
+}
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, glib::Properties)]
+    #[properties(wrapper_type = super::OutputItem)]
+    pub struct OutputItem {
+        /// Its name, which is also its number.
+        #[property(get, construct_only)]
+        pub name: RefCell<String>,
+        /// What it is.
+        #[property(get, set, builder(OutputKind::Icecast))]
+        pub kind: Cell<OutputKind>,
+        /// Where it goes, without any password.
+        #[property(get, set)]
+        pub url: RefCell<String>,
+        /// Whether it is wanted.
+        #[property(get, set)]
+        pub enabled: Cell<bool>,
+        /// Its state.
+        #[property(get, set)]
+        pub words: RefCell<String>,
+        /// What to do, if anything.
+        #[property(get, set)]
+        pub remedy: RefCell<String>,
+        /// How its state is to be felt.
+        #[property(get, set, builder(Tone::Idle))]
+        pub tone: Cell<Tone>,
+        /// Whether asking for another try makes sense.
+        #[property(get, set)]
+        pub retryable: Cell<bool>,
+        /// Whether other words for user and password may help.
+        #[property(get, set)]
+        pub denied: Cell<bool>,
+
+        pub state: RefCell<Option<OutputState>>,
+        pub bitrate: Cell<u64>,
+        pub bytes: Cell<u64>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for OutputItem {
+        const NAME: &'static str = "AerialOutputItem";
+        type Type = super::OutputItem;
+    }
+
+    #[glib::derived_properties]
+    impl ObjectImpl for OutputItem {}
+}
+
+glib::wrapper! {
+    /// One output.
+    pub struct OutputItem(ObjectSubclass<imp::OutputItem>);
+}
+
+impl OutputItem {
+    /// A card for this output.
+    pub fn new(status: &OutputStatus, on_air: bool) -> OutputItem {
+        let item: OutputItem = glib::Object::builder()
+            .property("name", &status.name)
+            .build();
+        item.update(status, on_air);
+        item
+    }
+
+    /// Show this state.
+    pub fn update(&self, status: &OutputStatus, on_air: bool) {
+        self.set_kind(match status.kind {
+            "record" => OutputKind::Record,
+            _ => OutputKind::Icecast,
+        });
+        self.set_url(status.url.as_str());
+        self.imp().state.replace(Some(status.state.clone()));
+        if !matches!(status.state, OutputState::Live { .. }) {
+            self.imp().bitrate.set(0);
+        }
+        self.set_enabled(status.enabled);
+        // The switch shows what is, even if it was just moved by hand and the engine said no.
+        self.notify_enabled();
+        self.describe(on_air);
+    }
+
+    /// Take the numbers of this second.
+    pub fn count(&self, bitrate: u64, bytes: u64) {
+        self.imp().bitrate.set(bitrate);
+        self.imp().bytes.set(bytes);
+    }
+
+    /// Whether a recording is being written.
+    pub fn recording(&self) -> bool {
+        let running = matches!(
+            *self.imp().state.borrow(),
+            Some(
+                OutputState::Connecting { .. }
+                    | OutputState::Live { .. }
+                    | OutputState::Waiting { .. }
+            )
+        );
+        self.kind() == OutputKind::Record && self.enabled() && running
+    }
+
+    /// Why it is not live, if it failed.
+    pub fn error(&self) -> Option<OutputError> {
+        self.imp()
+            .state
+            .borrow()
+            .as_ref()
+            .and_then(|s| s.error().cloned())
+    }
+
+    /// The file of a recording.
+    pub fn path(&self) -> Option<PathBuf> {
+        let url = self.url();
+        (self.kind() == OutputKind::Record)
+            .then(|| PathBuf::from(url.strip_prefix("file:").unwrap_or(&url)))
+    }
+
+    /// Say the state in words, as they are true now: they hold times and rates.
+    pub fn describe(&self, on_air: bool) {
+        let imp = self.imp();
+        let Some(state) = imp.state.borrow().clone() else {
+            return;
+        };
+        let (tone, words, remedy) = match &state {
+            OutputState::Off => (Tone::Idle, self.words_when_off(on_air), String::new()),
+            OutputState::Connecting { .. } => (Tone::Busy, gettext("Connecting…"), String::new()),
+            OutputState::Live { .. } => (Tone::Good, self.words_when_live(), String::new()),
+            OutputState::Waiting { retry_at, error } => {
+                let notice = notice::output(error);
+                (
+                    Tone::Attention,
+                    notice.what,
+                    format!("{} {}", again(*retry_at), notice.remedy),
+                )
+            }
+            OutputState::Failed(error) => {
+                let notice = notice::output(error);
+                (Tone::Trouble, notice.what, notice.remedy)
+            }
+        };
+        self.set_tone(tone);
+        self.set_words(words);
+        self.set_remedy(remedy);
+        self.set_retryable(self.enabled() && state.error().is_some());
+        self.set_denied(matches!(state.error(), Some(OutputError::Denied { .. })));
+    }
+
+    fn words_when_off(&self, on_air: bool) -> String {
+        match (self.kind(), self.enabled()) {
+            (OutputKind::Icecast, true) if !on_air => gettext("Starts when you go live"),
+            (OutputKind::Icecast, true) => gettext("Starting…"),
+            (OutputKind::Icecast, false) => gettext("Switched off"),
+            (OutputKind::Record, true) => gettext("Starting…"),
+            (OutputKind::Record, false) if self.imp().bytes.get() > 0 => words::fill(
+                gettext("Saved, {size}"),
+                &[("size", &words::size(self.imp().bytes.get()))],
+            ),
+            (OutputKind::Record, false) => gettext("Not recording"),
+        }
+    }
+
+    fn words_when_live(&self) -> String {
+        let (rate, size) = (
+            words::rate(self.imp().bitrate.get()),
+            words::size(self.imp().bytes.get()),
+        );
+        match self.kind() {
+            OutputKind::Icecast => words::fill(gettext("Live, {rate}"), &[("rate", &rate)]),
+            OutputKind::Record => words::fill(gettext("Recording, {size}"), &[("size", &size)]),
+        }
+    }
+}
+
+fn again(at: SystemTime) -> String {
+    let seconds = at
+        .duration_since(SystemTime::now())
+        .map_or(0, |d| d.as_secs_f64().ceil() as u32);
+    match seconds {
+        0 => gettext("Trying again now."),
+        n => words::fill(
+            ngettext(
+                "Trying again in {n} second.",
+                "Trying again in {n} seconds.",
+                n,
+            ),
+            &[("n", &n.to_string())],
+        ),
+    }
+}

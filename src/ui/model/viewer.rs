@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One viewer, as its row shows it.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::SystemTime,
+};
+
+use gettextrs::gettext;
+use gtk::{glib, prelude::*, subclass::prelude::*};
+use studio::{
+    audience::{Transport, Viewer},
+    stats::ViewerRow,
+};
+
+use crate::ui::words;
+
+/// How well the broadcast reaches a viewer, from best to worst.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wellness {
+    /// No number is known yet.
+    #[default]
+    Unknown,
+    /// As it should be.
+    Good,
+    /// Behind, or far away.
+    Fair,
+    /// It misses parts.
+    Poor,
+}
+
+impl Wellness {
+    /// Judge by the numbers; `dropped_now` are frames missed in the last second.
+    pub fn judge(row: &ViewerRow, dropped_now: u64) -> Wellness {
+        let (rtt, loss) = (row.rtt_ms.unwrap_or(0), row.loss.unwrap_or(0.0));
+        match () {
+            () if row.transport == Transport::Icecast && row.bitrate == 0 => Wellness::Unknown,
+            () if row.queue > 2000 || loss > 0.05 || dropped_now > 0 => Wellness::Poor,
+            () if row.queue > 1000 || loss > 0.01 || rtt > 300 => Wellness::Fair,
+            () => Wellness::Good,
+        }
+    }
+
+    fn word(self) -> String {
+        match self {
+            Wellness::Unknown => "–".into(),
+            // Translators: how well the broadcast reaches a viewer
+            Wellness::Good => gettext("Good"),
+            // Translators: how well the broadcast reaches a viewer
+            Wellness::Fair => gettext("Fair"),
+            // Translators: how well the broadcast reaches a viewer
+            Wellness::Poor => gettext("Poor"),
+        }
+    }
+}
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, glib::Properties)]
+    #[properties(wrapper_type = super::ViewerItem)]
+    pub struct ViewerItem {
+        /// Its number.
+        #[property(get, construct_only)]
+        pub id: Cell<u64>,
+        /// What it watches with.
+        #[property(get, construct_only)]
+        pub client: RefCell<String>,
+        /// From where.
+        #[property(get, construct_only)]
+        pub address: RefCell<String>,
+        /// How the stream gets there.
+        #[property(get, construct_only)]
+        pub how: RefCell<String>,
+        /// What the stream is.
+        #[property(get, construct_only)]
+        pub format: RefCell<String>,
+        /// Since when, in seconds since 1970.
+        #[property(get, construct_only)]
+        pub since: Cell<u64>,
+        /// How long it has watched.
+        #[property(get, set)]
+        pub duration: RefCell<String>,
+        /// Rate in bit/s.
+        #[property(get, set)]
+        pub bitrate: Cell<u64>,
+        /// Rate in words.
+        #[property(get, set)]
+        pub rate: RefCell<String>,
+        /// Rank of its health, for sorting: higher is worse.
+        #[property(get, set)]
+        pub rank: Cell<u32>,
+        /// Its health as one word.
+        #[property(get, set)]
+        pub health: RefCell<String>,
+        /// The numbers behind that word.
+        #[property(get, set)]
+        pub details: RefCell<String>,
+
+        pub dropped: Cell<Option<u64>>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for ViewerItem {
+        const NAME: &'static str = "AerialViewerItem";
+        type Type = super::ViewerItem;
+    }
+
+    #[glib::derived_properties]
+    impl ObjectImpl for ViewerItem {}
+}
+
+glib::wrapper! {
+    /// One viewer.
+    pub struct ViewerItem(ObjectSubclass<imp::ViewerItem>);
+}
+
+impl ViewerItem {
+    /// A row for this viewer.
+    pub fn new(viewer: &Viewer) -> ViewerItem {
+        let who = &viewer.who;
+        let how = match who.transport {
+            Transport::Http => "HTTP",
+            Transport::Webrtc => "WebRTC",
+            Transport::Icecast => "Icecast",
+        };
+        let since = viewer.since.duration_since(SystemTime::UNIX_EPOCH);
+        let item: ViewerItem = glib::Object::builder()
+            .property("id", viewer.id)
+            .property("client", words::client(&who.agent))
+            .property("address", &who.address)
+            .property("how", how)
+            .property("format", &who.format)
+            .property("since", since.map_or(0, |d| d.as_secs()))
+            .build();
+        item.count(&ViewerRow::from(viewer));
+        item
+    }
+
+    /// Take the numbers of this second.
+    pub fn count(&self, row: &ViewerRow) {
+        let dropped_now = self
+            .imp()
+            .dropped
+            .replace(Some(row.dropped))
+            .map_or(0, |old| row.dropped.saturating_sub(old));
+        let wellness = Wellness::judge(row, dropped_now);
+        let since = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(self.since());
+        // Each setter draws its cell anew, so only what changed is set.
+        if self.bitrate() != row.bitrate || self.rate().is_empty() {
+            self.set_bitrate(row.bitrate);
+            self.set_rate(words::rate(row.bitrate));
+        }
+        self.set_duration(words::clock(words::since(since)));
+        if self.rank() != wellness as u32 || self.health().is_empty() {
+            self.set_rank(wellness as u32);
+            self.set_health(wellness.word());
+        }
+        self.set_details(details(row));
+    }
+}
+
+fn details(row: &ViewerRow) -> String {
+    let mut lines = vec![
+        words::fill(
+            gettext("Waiting to be sent: {n} ms"),
+            &[("n", &row.queue.to_string())],
+        ),
+        words::fill(
+            gettext("Frames missed: {n}"),
+            &[("n", &row.dropped.to_string())],
+        ),
+        words::fill(
+            gettext("Sent: {size}"),
+            &[("size", &words::size(row.bytes))],
+        ),
+    ];
+    if let Some(rtt) = row.rtt_ms {
+        lines.push(words::fill(
+            gettext("Round trip: {n} ms"),
+            &[("n", &rtt.to_string())],
+        ));
+    }
+    if let Some(loss) = row.loss {
+        lines.push(words::fill(
+            gettext("Lost on the way: {n} %"),
+            &[("n", &format!("{:.1}", loss * 100.0))],
+        ));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(queue: u32, rtt_ms: Option<u32>, loss: Option<f32>) -> ViewerRow {
+        ViewerRow {
+            id: 1,
+            transport: Transport::Webrtc,
+            format: String::new(),
+            address: String::new(),
+            agent: String::new(),
+            since: 0.0,
+            bytes: 0,
+            bitrate: 1,
+            queue,
+            rtt_ms,
+            loss,
+            dropped: 0,
+            rung: String::new(),
+        }
+    }
+
+    #[test]
+    fn health_is_as_bad_as_its_worst_number() {
+        assert_eq!(Wellness::judge(&row(0, None, None), 0), Wellness::Good);
+        assert_eq!(
+            Wellness::judge(&row(0, Some(400), Some(0.0)), 0),
+            Wellness::Fair
+        );
+        assert_eq!(
+            Wellness::judge(&row(0, Some(10), Some(0.1)), 0),
+            Wellness::Poor
+        );
+        assert_eq!(Wellness::judge(&row(3000, None, None), 0), Wellness::Poor);
+        assert_eq!(Wellness::judge(&row(0, None, None), 1), Wellness::Poor);
+    }
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Errors as people read them: what is wrong, and what to do about it.
+//!
+//! Each `match` names every variant, so a new error does not compile until it has words here. The engine's own
+//! words (what GStreamer or the system says) are kept as they come.
+
+use gettextrs::gettext;
+use studio::error::{OutputError, ServeError, SourceError, SpecError, StudioError};
+
+use super::words::{file, fill};
+
+/// One error in two sentences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What is wrong, and why.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Notice {
+    fn new(what: String, remedy: String) -> Notice {
+        Notice { what, remedy }
+    }
+
+    /// Both sentences.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.what, self.remedy)
+    }
+}
+
+/// `why` as it stands inside a sentence: no full stop of its own.
+fn plain(why: &str) -> &str {
+    why.trim().trim_end_matches('.')
+}
+
+/// Words for anything that the engine refuses.
+pub fn studio(error: &StudioError) -> Notice {
+    match error {
+        StudioError::Spec(e) => spec(e),
+        StudioError::Serve(e) => serve(e),
+        StudioError::Source(e) => source(e),
+        StudioError::Output(e) => output(e),
+        StudioError::Incomplete { elements, packages } => Notice::new(
+            fill(
+                gettext("Parts of GStreamer are missing: {elements}."),
+                &[("elements", elements)],
+            ),
+            fill(
+                gettext("Install {packages}, then start Aerial again."),
+                &[("packages", packages)],
+            ),
+        ),
+        StudioError::Program(why) => Notice::new(
+            fill(
+                gettext("The picture could not be put together: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Start Aerial again; “aerial check” in a terminal tells what is missing."),
+        ),
+        StudioError::Encoder { codec, why } => Notice::new(
+            fill(
+                gettext("The {codec} encoder stopped: {why}."),
+                &[("codec", codec), ("why", plain(why))],
+            ),
+            gettext("Choose another codec or a lower bitrate under Quality."),
+        ),
+        StudioError::OnlyOffAir(what) => Notice::new(
+            fill(
+                gettext("{what} cannot be changed while live."),
+                &[("what", what)],
+            ),
+            gettext("End the broadcast first."),
+        ),
+        StudioError::Token { path, why } => Notice::new(
+            fill(
+                gettext("The key for remote control could not be kept in {path}: {why}."),
+                &[("path", &path.display().to_string()), ("why", plain(why))],
+            ),
+            gettext("Make that folder writable, then start Aerial again."),
+        ),
+        StudioError::NoSuchViewer => Notice::new(
+            gettext("That viewer has already left."),
+            gettext("There is nothing more to do."),
+        ),
+        StudioError::NoSuchOutput(name) => Notice::new(
+            fill(
+                gettext("There is no output called {name} any more."),
+                &[("name", name)],
+            ),
+            gettext("Add it again if you need it."),
+        ),
+    }
+}
+
+/// Words for what cannot be understood.
+pub fn spec(error: &SpecError) -> Notice {
+    match error {
+        SpecError::UnknownVideo(name) | SpecError::UnknownAudio(name) => Notice::new(
+            fill(gettext("“{name}” is not a source."), &[("name", name)]),
+            gettext("Choose one from Add source."),
+        ),
+        SpecError::MissingFile(path) => Notice::new(
+            fill(
+                gettext("The file {name} is not there any more."),
+                &[("name", &file(path))],
+            ),
+            gettext("Choose the file again."),
+        ),
+        SpecError::Size(text) => Notice::new(
+            fill(
+                gettext("“{text}” is not a picture size."),
+                &[("text", text)],
+            ),
+            gettext("Use even numbers from 16 to 4096, for example 1280x720."),
+        ),
+        SpecError::Bitrate(text) => Notice::new(
+            fill(gettext("“{text}” is not a bitrate."), &[("text", text)]),
+            gettext("Use a number of kilobits per second, for example 2500."),
+        ),
+        SpecError::Time(text) => Notice::new(
+            fill(gettext("“{text}” is not a time."), &[("text", text)]),
+            gettext("Use seconds, for example 2s."),
+        ),
+        SpecError::Codec { name, known, .. } => Notice::new(
+            fill(gettext("“{name}” is not a codec here."), &[("name", name)]),
+            fill(
+                gettext("Choose one of these: {known}."),
+                &[("known", known)],
+            ),
+        ),
+        SpecError::EncoderMissing { codec, package, .. } => Notice::new(
+            fill(
+                gettext("The encoder for {codec} is not installed."),
+                &[("codec", codec)],
+            ),
+            fill(
+                gettext("Install the package {package}, or choose another codec."),
+                &[("package", package)],
+            ),
+        ),
+        SpecError::IcecastUrl { why, .. } => Notice::new(
+            fill(
+                gettext("This Icecast address cannot be used: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Check the host, the port and the mount."),
+        ),
+        SpecError::Listen(address) => Notice::new(
+            fill(
+                gettext("Aerial cannot be reached at “{address}”."),
+                &[("address", address)],
+            ),
+            gettext("Use an address of this computer, for example 127.0.0.1:8080."),
+        ),
+        SpecError::RecordEnding(path) => Notice::new(
+            fill(
+                gettext("{name} cannot be recorded: its ending is not known."),
+                &[("name", &file(path))],
+            ),
+            gettext("Let the name end in .webm or .mkv."),
+        ),
+        SpecError::RecordFolder { folder, .. } => Notice::new(
+            fill(
+                gettext("The folder {folder} does not exist."),
+                &[("folder", &folder.display().to_string())],
+            ),
+            gettext("Choose another folder."),
+        ),
+        SpecError::RecordExists(path) => Notice::new(
+            fill(
+                gettext("{name} exists already and is not overwritten."),
+                &[("name", &file(path))],
+            ),
+            gettext("Choose another name."),
+        ),
+        SpecError::RecordUnwritable { path, why } => unwritable(path, why),
+        SpecError::ProfileMissing(path) => Notice::new(
+            fill(
+                gettext("There is no profile {name}."),
+                &[("name", &file(path))],
+            ),
+            gettext("Choose a saved profile."),
+        ),
+        SpecError::ProfileBroken { path, why } => Notice::new(
+            fill(
+                gettext("The profile {name} cannot be used: {why}."),
+                &[("name", &file(path)), ("why", plain(why))],
+            ),
+            gettext("Correct that line in the file, or choose another profile."),
+        ),
+        SpecError::Conflict(one, other) => Notice::new(
+            fill(
+                gettext("{one} and {other} exclude each other."),
+                &[("one", one), ("other", other)],
+            ),
+            gettext("Leave one of them out."),
+        ),
+    }
+}
+
+/// Words for a source that is lost.
+pub fn source(error: &SourceError) -> Notice {
+    let kind = |word: &str| match word {
+        "camera" => gettext("camera"),
+        "microphone" => gettext("microphone"),
+        other => other.to_string(),
+    };
+    match error {
+        SourceError::NoDevice { kind: k, name } => Notice::new(
+            fill(
+                gettext("The {kind} {name} is not plugged in."),
+                &[("kind", &kind(k)), ("name", name)],
+            ),
+            gettext("Plug it in; it is used as soon as it is seen."),
+        ),
+        SourceError::NoDeviceAtAll(k) => Notice::new(
+            fill(gettext("No {kind} is plugged in."), &[("kind", &kind(k))]),
+            gettext("Plug one in; it is used as soon as it is seen."),
+        ),
+        SourceError::Unplugged { kind: k, name } => Notice::new(
+            fill(
+                gettext("The {kind} {name} was unplugged."),
+                &[("kind", &kind(k)), ("name", name)],
+            ),
+            gettext("Plug it in again; it comes back by itself."),
+        ),
+        SourceError::NotMedia { path, media } => Notice::new(
+            match *media {
+                "sound" => fill(
+                    gettext("{name} has no sound that can be played."),
+                    &[("name", &file(path))],
+                ),
+                _ => fill(
+                    gettext("{name} has no picture that can be shown."),
+                    &[("name", &file(path))],
+                ),
+            },
+            gettext("Choose another file."),
+        ),
+        SourceError::Stalled(name) => Notice::new(
+            fill(
+                gettext("Nothing comes from {name} any more."),
+                &[("name", name)],
+            ),
+            gettext("Check its cable, or close other programs that use it."),
+        ),
+        SourceError::Failed { why, .. } => Notice::new(
+            fill(gettext("It failed: {why}."), &[("why", plain(why))]),
+            gettext("It is tried again by itself."),
+        ),
+        SourceError::Missing { element } => Notice::new(
+            fill(
+                gettext("A part of GStreamer is missing: {element}."),
+                &[("element", element)],
+            ),
+            gettext("“aerial check” in a terminal tells which package has it."),
+        ),
+    }
+}
+
+/// Words for an output that is not live.
+pub fn output(error: &OutputError) -> Notice {
+    match error {
+        OutputError::Unreachable { host, why } => Notice::new(
+            fill(
+                gettext("{host} cannot be reached: {why}."),
+                &[("host", host), ("why", plain(why))],
+            ),
+            gettext("Check the address and that the server runs."),
+        ),
+        OutputError::Denied { host } => Notice::new(
+            fill(gettext("{host} refused the password."), &[("host", host)]),
+            gettext("Enter the server’s source password again."),
+        ),
+        OutputError::Refused { host, mount } => Notice::new(
+            fill(
+                gettext("{host} refused {mount}: it is in use, or the server is full."),
+                &[("host", host), ("mount", mount)],
+            ),
+            gettext("Choose another mount, or wait until it is free."),
+        ),
+        OutputError::Lost { host } => Notice::new(
+            fill(
+                gettext("The connection to {host} was lost."),
+                &[("host", host)],
+            ),
+            gettext("Check the network if it does not come back."),
+        ),
+        OutputError::Stalled { host } => Notice::new(
+            fill(gettext("{host} stopped taking data."), &[("host", host)]),
+            gettext("Check your upload speed, or lower the bitrate."),
+        ),
+        OutputError::Unwritable { path, why } => unwritable(path, why),
+        OutputError::Missing { element, package } => Notice::new(
+            fill(
+                gettext("A part of GStreamer is missing: {element}."),
+                &[("element", element)],
+            ),
+            fill(
+                gettext("Install the package {package}."),
+                &[("package", package)],
+            ),
+        ),
+        OutputError::Other(why) => Notice::new(
+            fill(gettext("It failed: {why}."), &[("why", plain(why))]),
+            gettext("Switch it off and on again."),
+        ),
+    }
+}
+
+/// Words for a server that does not serve.
+pub fn serve(error: &ServeError) -> Notice {
+    match error {
+        ServeError::PortInUse { host, port } => Notice::new(
+            fill(
+                gettext("Port {port} on {host} is in use by another program."),
+                &[("port", &port.to_string()), ("host", host)],
+            ),
+            gettext("End that program, then start Aerial again."),
+        ),
+        ServeError::Listen { address, why } => Notice::new(
+            fill(
+                gettext("Viewers cannot be served on {address}: {why}."),
+                &[("address", address), ("why", plain(why))],
+            ),
+            gettext("Use an address of this computer, for example 127.0.0.1:8080."),
+        ),
+        ServeError::Udp(why) => Notice::new(
+            fill(
+                gettext("WebRTC does not work: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Check the network settings; viewers can still use plain HTTP."),
+        ),
+        ServeError::Sdp(why) => Notice::new(
+            fill(
+                gettext("A viewer’s browser sent something unusable: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Let them load the page again."),
+        ),
+        ServeError::OffAir => Notice::new(
+            gettext("The broadcast is not on the air."),
+            gettext("Press Go live first."),
+        ),
+        ServeError::Ended => Notice::new(
+            gettext("WebRTC has stopped working."),
+            gettext("Start Aerial again."),
+        ),
+    }
+}
+
+fn unwritable(path: &std::path::Path, why: &str) -> Notice {
+    Notice::new(
+        fill(
+            gettext("{name} cannot be written: {why}."),
+            &[("name", &file(path)), ("why", plain(why))],
+        ),
+        gettext("Choose a folder you may write to, with space on its disk."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_keeps_one_full_stop() {
+        let notice = output(&OutputError::Other("broken pipe.".into()));
+        assert_eq!(notice.what, "It failed: broken pipe.");
+    }
+
+    #[test]
+    fn each_sentence_is_filled() {
+        let errors = [
+            StudioError::Serve(ServeError::PortInUse {
+                host: "127.0.0.1".into(),
+                port: 8080,
+            }),
+            StudioError::Source(SourceError::Unplugged {
+                kind: "camera",
+                name: "Front".into(),
+            }),
+            StudioError::Output(OutputError::Refused {
+                host: "h:8000".into(),
+                mount: "/a.webm".into(),
+            }),
+            StudioError::Spec(SpecError::RecordExists("/tmp/a.webm".into())),
+        ];
+        for error in errors {
+            let text = studio(&error).text();
+            assert!(!text.contains(['{', '}']) && text.ends_with('.'), "{text}");
+        }
+    }
+}

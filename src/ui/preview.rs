@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The live preview with the level meter below it.
+//!
+//! The engine draws into a sink only while somebody can see it: a sink is made when the picture is mapped and let go
+//! when it is unmapped or the window is minimised.
+
+use std::{cell::RefCell, rc::Rc};
+
+use adw::subclass::prelude::*;
+use gettextrs::gettext;
+use gst::prelude::*;
+use gtk::{CompositeTemplate, gdk, glib, prelude::*};
+use studio::{message::Command, program::Preview as Branch};
+
+use super::{
+    bridge::Bridge,
+    meter::LevelMeter,
+    model::{Air, SourceItem, items},
+    renderer::Drawing,
+};
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, CompositeTemplate)]
+    #[template(file = "preview.ui")]
+    pub struct Preview {
+        #[template_child]
+        pub frame: TemplateChild<gtk::AspectFrame>,
+        #[template_child]
+        pub picture: TemplateChild<gtk::Picture>,
+        #[template_child]
+        pub empty: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub meter: TemplateChild<LevelMeter>,
+        /// The handler that hears when the window is minimised, with what it listens to.
+        pub watched: RefCell<Option<(gdk::Toplevel, glib::SignalHandlerId)>>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Preview {
+        const NAME: &'static str = "AerialPreview";
+        type Type = super::Preview;
+        type ParentType = adw::Bin;
+
+        fn class_init(class: &mut Self::Class) {
+            LevelMeter::ensure_type();
+            class.bind_template();
+        }
+
+        fn instance_init(obj: &glib::subclass::InitializingObject<Self>) {
+            obj.init_template();
+        }
+    }
+
+    impl ObjectImpl for Preview {}
+    impl WidgetImpl for Preview {}
+    impl BinImpl for Preview {}
+}
+
+glib::wrapper! {
+    /// The stage: what goes out, and how loud it is.
+    pub struct Preview(ObjectSubclass<imp::Preview>)
+        @extends gtk::Widget, adw::Bin,
+        @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget;
+}
+
+impl Preview {
+    /// Show the program of this engine, as cheaply as this way of drawing needs.
+    pub fn bind(&self, bridge: &Rc<Bridge>, drawing: Drawing) {
+        let imp = self.imp();
+        let encoding = bridge.encoding();
+        imp.frame
+            .set_ratio(encoding.width as f32 / encoding.height.max(1) as f32);
+        let broadcast = &bridge.model().broadcast;
+        broadcast.connect_air_notify(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            move |b| preview.show_air(b.air())
+        ));
+        self.show_air(broadcast.air());
+
+        let sources = bridge.model().sources.clone();
+        sources.connect_items_changed(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            move |list, _, _, _| preview.show_emptiness(list)
+        ));
+        self.show_emptiness(&sources);
+
+        let engine = bridge.studio().clone();
+        imp.meter.follow(move || engine.levels());
+
+        imp.picture.connect_map(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            #[weak]
+            bridge,
+            move |picture| {
+                preview.watch_minimising(picture, &bridge, drawing);
+                preview.look(&bridge, drawing);
+            }
+        ));
+        imp.picture.connect_unmap(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            #[weak]
+            bridge,
+            move |_| {
+                if let Some((toplevel, handler)) = preview.imp().watched.take() {
+                    toplevel.disconnect(handler);
+                }
+                preview.look_away(&bridge);
+            }
+        ));
+    }
+
+    fn look(&self, bridge: &Bridge, drawing: Drawing) {
+        // A new sink each time: the old one may still be leaving its pipeline on another thread.
+        let sink = match gst::ElementFactory::make("gtk4paintablesink")
+            .name("preview")
+            .build()
+        {
+            Ok(sink) => sink,
+            Err(e) => {
+                tracing::warn!(error = %e, "no preview");
+                let text = gettext("The preview is not available: gtk4paintablesink is missing.");
+                return bridge.model().broadcast.set_notice(text);
+            }
+        };
+        let paintable = sink.property::<gdk::Paintable>("paintable");
+        self.imp().picture.set_paintable(Some(&paintable));
+        let (width, fps) = drawing.preview();
+        bridge.command(Command::Preview(Some(Branch { sink, width, fps })));
+    }
+
+    fn look_away(&self, bridge: &Bridge) {
+        bridge.command(Command::Preview(None));
+        self.imp().picture.set_paintable(gdk::Paintable::NONE);
+    }
+
+    fn watch_minimising(&self, picture: &gtk::Picture, bridge: &Rc<Bridge>, drawing: Drawing) {
+        let Some(toplevel) = picture
+            .native()
+            .and_then(|n| n.surface())
+            .and_downcast::<gdk::Toplevel>()
+        else {
+            return;
+        };
+        let minimised = |t: &gdk::Toplevel| t.state().contains(gdk::ToplevelState::MINIMIZED);
+        let before = std::cell::Cell::new(minimised(&toplevel));
+        let handler = toplevel.connect_state_notify(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            #[weak]
+            bridge,
+            move |t| {
+                let now = minimised(t);
+                if before.replace(now) != now {
+                    match now {
+                        true => preview.look_away(&bridge),
+                        false => preview.look(&bridge, drawing),
+                    }
+                }
+            }
+        ));
+        self.imp().watched.replace(Some((toplevel, handler)));
+    }
+
+    fn show_air(&self, air: Air) {
+        let picture = &self.imp().picture;
+        match air {
+            Air::Live => picture.add_css_class("on-air"),
+            Air::Off | Air::Starting | Air::Stopping => picture.remove_css_class("on-air"),
+        }
+    }
+
+    fn show_emptiness(&self, sources: &gtk::gio::ListStore) {
+        let pictures = items::<SourceItem>(sources).any(|s| s.picture());
+        self.imp().empty.set_visible(!pictures);
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The card of this computer's own server: state, link, copy.
+
+use adw::subclass::prelude::*;
+use gettextrs::gettext;
+use gtk::{CompositeTemplate, glib, prelude::*};
+
+use super::{
+    model::{Air, Broadcast, Tone},
+    words,
+};
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, CompositeTemplate)]
+    #[template(file = "server_card.ui")]
+    pub struct ServerCard {
+        #[template_child]
+        pub dot: TemplateChild<gtk::Box>,
+        #[template_child]
+        pub words: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub link: TemplateChild<gtk::LinkButton>,
+        #[template_child]
+        pub reach: TemplateChild<gtk::Label>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for ServerCard {
+        const NAME: &'static str = "AerialServerCard";
+        type Type = super::ServerCard;
+        type ParentType = adw::Bin;
+
+        fn class_init(class: &mut Self::Class) {
+            class.bind_template();
+        }
+
+        fn instance_init(obj: &glib::subclass::InitializingObject<Self>) {
+            obj.init_template();
+        }
+    }
+
+    impl ObjectImpl for ServerCard {}
+    impl WidgetImpl for ServerCard {}
+    impl BinImpl for ServerCard {}
+}
+
+glib::wrapper! {
+    /// The card of this computer's own server.
+    pub struct ServerCard(ObjectSubclass<imp::ServerCard>)
+        @extends gtk::Widget, adw::Bin,
+        @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget;
+}
+
+impl ServerCard {
+    /// Follow this broadcast.
+    pub fn bind(&self, broadcast: &Broadcast) {
+        let imp = self.imp();
+        for property in ["label", "uri"] {
+            broadcast
+                .bind_property("link", &*imp.link, property)
+                .sync_create()
+                .build();
+        }
+        broadcast
+            .bind_property("reach", &*imp.reach, "label")
+            .sync_create()
+            .build();
+        let update = glib::clone!(
+            #[weak(rename_to = card)]
+            self,
+            move |b: &Broadcast| card.update(b)
+        );
+        broadcast.connect_air_notify(update.clone());
+        broadcast.connect_watching_notify(update);
+        self.update(broadcast);
+    }
+
+    fn update(&self, broadcast: &Broadcast) {
+        let (tone, words) = match broadcast.air() {
+            Air::Off => (Tone::Idle, gettext("Starts when you go live")),
+            Air::Starting => (Tone::Busy, gettext("Starting…")),
+            Air::Live => (
+                Tone::Good,
+                words::fill(
+                    gettext("Live, {watching}"),
+                    &[("watching", &words::watching(broadcast.watching()))],
+                ),
+            ),
+            Air::Stopping => (Tone::Busy, gettext("Ending…")),
+        };
+        tone.mark(&*self.imp().dot);
+        self.imp().words.set_label(&words);
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Keyboard shortcuts: the keys, and the window that lists them.
+
+use adw::prelude::*;
+
+/// Actions and their keys.
+const KEYS: &[(&str, &[&str])] = &[
+    ("win.air", &["<Ctrl>Return"]),
+    ("win.record", &["<Ctrl>r"]),
+    ("win.copy-link", &["<Ctrl><Shift>c"]),
+    ("win.sources", &["F9"]),
+    ("win.audience", &["<Shift>F9"]),
+    ("win.show-help-overlay", &["<Ctrl>question"]),
+    ("window.close", &["<Ctrl>w"]),
+    ("app.quit", &["<Ctrl>q"]),
+];
+
+/// Make the keys work.
+pub fn install(app: &adw::Application) {
+    for (action, keys) in KEYS {
+        app.set_accels_for_action(action, keys);
+    }
+}
+
+/// The window that lists them.
+pub fn window() -> gtk::ShortcutsWindow {
+    gtk::Builder::from_string(include_str!("shortcuts.ui"))
+        .object("shortcuts")
+        .expect("shortcuts.ui has an object of that name")
+}

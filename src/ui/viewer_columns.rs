@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The columns of the viewers list.
+
+use gettextrs::gettext;
+use gtk::{accessible::Property, pango, prelude::*};
+
+use super::{model::ViewerItem, words::fill};
+
+/// Give the list its columns, sorted by who came first.
+pub fn append(list: &gtk::ColumnView) {
+    let who = column(&gettext("Who"), who_cell(), text_sorter("client"));
+    who.set_expand(true);
+    let how = column(
+        &gettext("How"),
+        text_cell("how", Some("format")),
+        text_sorter("how"),
+    );
+    // Translators: for how long somebody has been watching
+    let since = column(
+        &gettext("For"),
+        text_cell("duration", None),
+        number_sorter("since"),
+    );
+    let rate = column(
+        &gettext("Rate"),
+        text_cell("rate", None),
+        number_sorter("bitrate"),
+    );
+    let health = column(
+        &gettext("Health"),
+        text_cell("health", Some("details")),
+        number_sorter("rank"),
+    );
+    let kick = gtk::ColumnViewColumn::new(None, Some(kick_cell()));
+    for column in [&who, &how, &since, &rate, &health, &kick] {
+        list.append_column(column);
+    }
+    list.sort_by_column(Some(&since), gtk::SortType::Ascending);
+}
+
+fn column(
+    title: &str,
+    cells: gtk::SignalListItemFactory,
+    sorter: gtk::Sorter,
+) -> gtk::ColumnViewColumn {
+    let column = gtk::ColumnViewColumn::new(Some(title), Some(cells));
+    column.set_sorter(Some(&sorter));
+    column
+}
+
+fn text_sorter(property: &str) -> gtk::Sorter {
+    let value =
+        gtk::PropertyExpression::new(ViewerItem::static_type(), gtk::Expression::NONE, property);
+    gtk::StringSorter::new(Some(value)).upcast()
+}
+
+fn number_sorter(property: &str) -> gtk::Sorter {
+    let value =
+        gtk::PropertyExpression::new(ViewerItem::static_type(), gtk::Expression::NONE, property);
+    gtk::NumericSorter::new(Some(value)).upcast()
+}
+
+/// A cell is made once and shows one viewer after another; its bindings are expressions, so they follow by themselves.
+fn cells(make: impl Fn(&gtk::ListItem) -> gtk::Widget + 'static) -> gtk::SignalListItemFactory {
+    let factory = gtk::SignalListItemFactory::new();
+    factory.connect_setup(move |_, item| {
+        let item = item
+            .downcast_ref::<gtk::ListItem>()
+            .expect("a column view makes list items");
+        item.set_child(Some(&make(item)));
+    });
+    factory
+}
+
+/// Show a property of the viewer in this cell.
+fn show(item: &gtk::ListItem, property: &str, widget: &gtk::Label, target: &str) {
+    item.property_expression("item")
+        .chain_property::<ViewerItem>(property)
+        .bind(widget, target, gtk::Widget::NONE);
+}
+
+fn label(classes: &[&str]) -> gtk::Label {
+    let label = gtk::Label::builder().xalign(0.0).build();
+    label.set_css_classes(classes);
+    label
+}
+
+fn text_cell(property: &'static str, tooltip: Option<&'static str>) -> gtk::SignalListItemFactory {
+    cells(move |item| {
+        let label = label(&["numeric"]);
+        show(item, property, &label, "label");
+        if let Some(tooltip) = tooltip {
+            show(item, tooltip, &label, "tooltip-text");
+        }
+        label.upcast()
+    })
+}
+
+fn who_cell() -> gtk::SignalListItemFactory {
+    cells(|item| {
+        let both = gtk::Box::new(gtk::Orientation::Vertical, 0);
+        let client = label(&[]);
+        let address = label(&["caption", "dim-label", "numeric"]);
+        for (label, property) in [(&client, "client"), (&address, "address")] {
+            label.set_ellipsize(pango::EllipsizeMode::End);
+            show(item, property, label, "label");
+            show(item, property, label, "tooltip-text");
+            both.append(label);
+        }
+        both.upcast()
+    })
+}
+
+fn kick_cell() -> gtk::SignalListItemFactory {
+    let factory = cells(|_| {
+        let button = gtk::Button::from_icon_name("window-close-symbolic");
+        button.set_css_classes(&["flat", "circular", "kick"]);
+        button.set_valign(gtk::Align::Center);
+        button.upcast()
+    });
+    factory.connect_bind(|_, item| {
+        let item = item
+            .downcast_ref::<gtk::ListItem>()
+            .expect("a column view makes list items");
+        let viewer = item.item().and_downcast::<ViewerItem>();
+        let button = item.child().and_downcast::<gtk::Button>();
+        let (Some(viewer), Some(button)) = (viewer, button) else {
+            return;
+        };
+        // The target goes first: an action of that name without one does not exist.
+        button.set_action_target_value(Some(&viewer.id().to_variant()));
+        button.set_action_name(Some("win.kick"));
+        let label = fill(gettext("Kick {name}"), &[("name", &viewer.client())]);
+        button.set_tooltip_text(Some(&label));
+        button.update_property(&[Property::Label(&label)]);
+    });
+    factory
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Who is watching: a sortable list with a way to let somebody go.
+
+use std::{cell::Cell, time::Duration};
+
+use adw::subclass::prelude::*;
+use gettextrs::gettext;
+use gtk::{CompositeTemplate, gdk, glib, prelude::*};
+
+use super::{
+    model::{Air, Broadcast, Model, ViewerItem},
+    viewer_columns, words,
+};
+
+/// Rates change all the time; rows change places at this pace, and never under the pointer.
+const RESORT: Duration = Duration::from_secs(3);
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, CompositeTemplate)]
+    #[template(file = "viewers.ui")]
+    pub struct ViewersPanel {
+        #[template_child]
+        pub stack: TemplateChild<gtk::Stack>,
+        #[template_child]
+        pub empty: TemplateChild<adw::StatusPage>,
+        #[template_child]
+        pub copy: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub total: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub list: TemplateChild<gtk::ColumnView>,
+        pub hovered: Cell<bool>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for ViewersPanel {
+        const NAME: &'static str = "AerialViewersPanel";
+        type Type = super::ViewersPanel;
+        type ParentType = adw::Bin;
+
+        fn class_init(class: &mut Self::Class) {
+            class.bind_template();
+        }
+
+        fn instance_init(obj: &glib::subclass::InitializingObject<Self>) {
+            obj.init_template();
+        }
+    }
+
+    impl ObjectImpl for ViewersPanel {}
+    impl WidgetImpl for ViewersPanel {}
+    impl BinImpl for ViewersPanel {}
+}
+
+glib::wrapper! {
+    /// Who is watching.
+    pub struct ViewersPanel(ObjectSubclass<imp::ViewersPanel>)
+        @extends gtk::Widget, adw::Bin,
+        @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget;
+}
+
+impl ViewersPanel {
+    /// Show these viewers.
+    pub fn bind(&self, model: &Model) {
+        let imp = self.imp();
+        let list = &*imp.list;
+        viewer_columns::append(list);
+        let sorted = gtk::SortListModel::new(Some(model.viewers.clone()), list.sorter());
+        let selection = gtk::SingleSelection::new(Some(sorted));
+        selection.set_autoselect(false);
+        selection.set_can_unselect(true);
+        list.set_model(Some(&selection));
+        self.kick_by_delete();
+        self.sort_in_peace(&selection);
+
+        let update = glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move |b: &Broadcast| panel.update(b)
+        );
+        model.broadcast.connect_watching_notify(update.clone());
+        model.broadcast.connect_peak_notify(update.clone());
+        model.broadcast.connect_air_notify(update);
+        self.update(&model.broadcast);
+    }
+
+    fn kick_by_delete(&self) {
+        let list = &*self.imp().list;
+        let kick = gtk::CallbackAction::new(|widget, _| {
+            let selected = widget
+                .downcast_ref::<gtk::ColumnView>()
+                .and_then(|list| list.model())
+                .and_downcast::<gtk::SingleSelection>()
+                .and_then(|s| s.selected_item())
+                .and_downcast::<ViewerItem>();
+            match selected {
+                Some(item) => {
+                    let asked = widget.activate_action("win.kick", Some(&item.id().to_variant()));
+                    asked.is_ok().into()
+                }
+                None => glib::Propagation::Proceed,
+            }
+        });
+        let shortcut = gtk::Shortcut::new(
+            Some(gtk::KeyvalTrigger::new(
+                gdk::Key::Delete,
+                gdk::ModifierType::empty(),
+            )),
+            Some(kick),
+        );
+        let controller = gtk::ShortcutController::new();
+        controller.add_shortcut(shortcut);
+        list.add_controller(controller);
+    }
+
+    fn sort_in_peace(&self, selection: &gtk::SingleSelection) {
+        let imp = self.imp();
+        let pointer = gtk::EventControllerMotion::new();
+        pointer.connect_enter(glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move |_, _, _| panel.imp().hovered.set(true)
+        ));
+        pointer.connect_leave(glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move |_| panel.imp().hovered.set(false)
+        ));
+        imp.list.add_controller(pointer);
+        let (weak, sorted) = (
+            self.downgrade(),
+            selection.model().and_downcast::<gtk::SortListModel>(),
+        );
+        glib::timeout_add_local(RESORT, move || {
+            let Some(panel) = weak.upgrade() else {
+                return glib::ControlFlow::Break;
+            };
+            if panel.is_mapped() && !panel.imp().hovered.get() {
+                if let Some(sorter) = sorted.as_ref().and_then(|s| s.sorter()) {
+                    sorter.changed(gtk::SorterChange::Different);
+                }
+            }
+            glib::ControlFlow::Continue
+        });
+    }
+
+    fn update(&self, broadcast: &Broadcast) {
+        let imp = self.imp();
+        let watching = broadcast.watching();
+        imp.stack.set_visible_child_name(match watching {
+            0 => "empty",
+            _ => "list",
+        });
+        imp.total.set_label(&words::fill(
+            gettext("{watching}, at most {peak} at a time"),
+            &[
+                ("watching", &words::watching(watching)),
+                ("peak", &broadcast.peak().to_string()),
+            ],
+        ));
+        let live = broadcast.air() == Air::Live;
+        imp.empty.set_title(&match live {
+            true => gettext("Nobody is watching yet"),
+            false => gettext("Off air"),
+        });
+        imp.empty.set_description(Some(&match live {
+            true => gettext("Share the link: everybody who opens it is listed here."),
+            false => gettext("Everybody who watches is listed here once you are live."),
+        }));
+        imp.copy.set_visible(live);
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The window: it only places its panels and adapts to its width.
+
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
+
+use adw::{prelude::*, subclass::prelude::*};
+use gettextrs::gettext;
+use gtk::{CompositeTemplate, gio, glib};
+
+use super::{
+    actions, bridge::Bridge, controls::Controls, model::Air, notice_bar::NoticeBar,
+    outputs::OutputsPanel, preview::Preview, renderer::Drawing, shortcuts, sources::SourcesPanel,
+    tally::Tally, viewers::ViewersPanel, words,
+};
+
+/// Below this width outputs and viewers fold over the preview, below the next one the sources too: a preview of less
+/// than 360 px shows nothing.
+const FOLD_AUDIENCE: i32 = 1000;
+const FOLD_SOURCES: i32 = 860;
+/// Below this width the buttons fill the width and the numbers go.
+const NARROW: i32 = 500;
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, CompositeTemplate)]
+    #[template(file = "window.ui")]
+    pub struct Window {
+        #[template_child]
+        pub toasts: TemplateChild<adw::ToastOverlay>,
+        #[template_child]
+        pub tally: TemplateChild<Tally>,
+        #[template_child]
+        pub notice_bar: TemplateChild<NoticeBar>,
+        #[template_child]
+        pub sources_flap: TemplateChild<adw::Flap>,
+        #[template_child]
+        pub sources_panel: TemplateChild<SourcesPanel>,
+        #[template_child]
+        pub audience_flap: TemplateChild<adw::Flap>,
+        #[template_child]
+        pub audience_stack: TemplateChild<gtk::Stack>,
+        #[template_child]
+        pub viewers_page: TemplateChild<gtk::StackPage>,
+        #[template_child]
+        pub outputs_panel: TemplateChild<OutputsPanel>,
+        #[template_child]
+        pub viewers_panel: TemplateChild<ViewersPanel>,
+        #[template_child]
+        pub preview: TemplateChild<Preview>,
+        #[template_child]
+        pub controls: TemplateChild<Controls>,
+        /// Set by the only constructor, right after the object is made.
+        pub bridge: OnceCell<Rc<Bridge>>,
+        /// The question about ending the broadcast was answered.
+        pub may_close: Cell<bool>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Window {
+        const NAME: &'static str = "AerialWindow";
+        type Type = super::Window;
+        type ParentType = adw::ApplicationWindow;
+
+        fn class_init(class: &mut Self::Class) {
+            Tally::ensure_type();
+            NoticeBar::ensure_type();
+            SourcesPanel::ensure_type();
+            OutputsPanel::ensure_type();
+            ViewersPanel::ensure_type();
+            Preview::ensure_type();
+            Controls::ensure_type();
+            class.bind_template();
+        }
+
+        fn instance_init(obj: &glib::subclass::InitializingObject<Self>) {
+            obj.init_template();
+        }
+    }
+
+    impl ObjectImpl for Window {}
+
+    impl WidgetImpl for Window {
+        fn realize(&self) {
+            self.parent_realize();
+            self.obj().follow_width();
+        }
+    }
+
+    impl WindowImpl for Window {
+        fn close_request(&self) -> glib::Propagation {
+            match self.obj().ask_before_closing() {
+                true => glib::Propagation::Stop,
+                false => self.parent_close_request(),
+            }
+        }
+    }
+
+    impl ApplicationWindowImpl for Window {}
+    impl AdwApplicationWindowImpl for Window {}
+}
+
+glib::wrapper! {
+    /// The window.
+    pub struct Window(ObjectSubclass<imp::Window>)
+        @extends gtk::Widget, gtk::Window, gtk::ApplicationWindow, adw::ApplicationWindow,
+        @implements gio::ActionGroup, gio::ActionMap, gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget,
+            gtk::Native, gtk::Root, gtk::ShortcutManager;
+}
+
+impl Window {
+    /// A window on this engine.
+    pub fn new(app: &adw::Application, bridge: Rc<Bridge>, drawing: Drawing) -> Window {
+        let window: Window = glib::Object::builder().property("application", app).build();
+        let imp = window.imp();
+        let model = bridge.model();
+        imp.tally.bind(&model.broadcast);
+        imp.notice_bar.bind(&model.broadcast);
+        imp.sources_panel.bind(&bridge);
+        imp.outputs_panel.bind(&bridge);
+        imp.viewers_panel.bind(model);
+        imp.preview.bind(&bridge, drawing);
+        imp.controls.bind(&model.broadcast);
+        model
+            .broadcast
+            .bind_property("watching", &*imp.viewers_page, "title")
+            .transform_to(|_, n: u32| {
+                Some(match n {
+                    0 => gettext("Viewers"),
+                    n => words::fill(gettext("Viewers {n}"), &[("n", &n.to_string())]),
+                })
+            })
+            .sync_create()
+            .build();
+        window.set_help_overlay(Some(&shortcuts::window()));
+        actions::install(&window, &bridge);
+        let unset = imp.bridge.set(bridge);
+        assert!(unset.is_ok(), "only this constructor sets the bridge");
+        window
+    }
+
+    /// Say something that passes.
+    pub fn toast(&self, text: &str) {
+        self.imp()
+            .toasts
+            .add_toast(adw::Toast::builder().title(text).timeout(3).build());
+    }
+
+    /// The outputs, for actions that ask there.
+    pub fn outputs(&self) -> OutputsPanel {
+        self.imp().outputs_panel.get()
+    }
+
+    /// Show the outputs, wherever they are folded away.
+    pub fn reveal_outputs(&self) {
+        let imp = self.imp();
+        imp.audience_flap.set_reveal_flap(true);
+        imp.audience_stack.set_visible_child_name("outputs");
+    }
+
+    /// Show and hide the panels by key.
+    pub fn install_panel_actions(&self) {
+        let imp = self.imp();
+        for (name, flap) in [
+            ("sources", &imp.sources_flap),
+            ("audience", &imp.audience_flap),
+        ] {
+            self.add_action(&gio::PropertyAction::new(name, &**flap, "reveal-flap"));
+        }
+    }
+
+    fn follow_width(&self) {
+        let Some(surface) = self.surface() else {
+            return;
+        };
+        surface.connect_layout(glib::clone!(
+            #[weak(rename_to = window)]
+            self,
+            move |_, width, _| window.adapt(width)
+        ));
+        self.adapt(self.default_width());
+    }
+
+    fn adapt(&self, width: i32) {
+        let imp = self.imp();
+        let fold = |flap: &adw::Flap, below: i32| {
+            let policy = match width < below {
+                true => adw::FlapFoldPolicy::Always,
+                false => adw::FlapFoldPolicy::Never,
+            };
+            if flap.fold_policy() != policy {
+                flap.set_fold_policy(policy);
+            }
+        };
+        fold(&imp.audience_flap, FOLD_AUDIENCE);
+        fold(&imp.sources_flap, FOLD_SOURCES);
+        imp.controls.set_narrow(width < NARROW);
+    }
+
+    /// Closing ends what others watch and what is being recorded, so it is asked for. Returns whether it was asked.
+    fn ask_before_closing(&self) -> bool {
+        let imp = self.imp();
+        let Some(broadcast) = imp.bridge.get().map(|b| b.model().broadcast.clone()) else {
+            return false;
+        };
+        let live = match broadcast.air() {
+            Air::Starting | Air::Live => true,
+            Air::Off | Air::Stopping => false,
+        };
+        if imp.may_close.get() || !(live || broadcast.recording()) {
+            return false;
+        }
+        let (heading, body, end) = match live {
+            true => (
+                gettext("End the broadcast?"),
+                words::fill(
+                    gettext(
+                        "You are live, {watching}. Closing the window ends the broadcast for everybody.",
+                    ),
+                    &[("watching", &words::watching(broadcast.watching()))],
+                ),
+                gettext("End and close"),
+            ),
+            false => (
+                gettext("Stop recording?"),
+                gettext("A recording is running. Closing the window finishes it."),
+                gettext("Finish and close"),
+            ),
+        };
+        let question = adw::MessageDialog::new(Some(self), Some(&heading), Some(&body));
+        question.add_responses(&[("stay", &gettext("Cancel")), ("end", &end)]);
+        question.set_response_appearance("end", adw::ResponseAppearance::Destructive);
+        question.set_default_response(Some("stay"));
+        question.set_close_response("stay");
+        question.connect_response(
+            Some("end"),
+            glib::clone!(
+                #[weak(rename_to = window)]
+                self,
+                move |_, _| {
+                    window.imp().may_close.set(true);
+                    window.close();
+                }
+            ),
+        );
+        question.present();
+        true
+    }
+}

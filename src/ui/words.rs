@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Numbers and names in words people read.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use gettextrs::{gettext, ngettext};
+use studio::source::Device;
+
+/// Put values into a translated sentence: each `{name}` is replaced.
+pub fn fill(sentence: String, values: &[(&str, &str)]) -> String {
+    values.iter().fold(sentence, |text, (name, value)| {
+        text.replace(&format!("{{{name}}}"), value)
+    })
+}
+
+/// A rate in bit/s with its unit.
+pub fn rate(bits: u64) -> String {
+    match bits {
+        // Translators: megabits per second
+        1_000_000.. => fill(
+            gettext("{n} Mbit/s"),
+            &[("n", &format!("{:.1}", bits as f64 / 1e6))],
+        ),
+        // Translators: kilobits per second
+        _ => fill(gettext("{n} kbit/s"), &[("n", &(bits / 1000).to_string())]),
+    }
+}
+
+/// An amount of bytes with its unit.
+pub fn size(bytes: u64) -> String {
+    gtk::glib::format_size(bytes).into()
+}
+
+/// A span of time as a clock shows it: `0:07`, `12:34`, `1:02:03`.
+pub fn clock(span: Duration) -> String {
+    let (h, m, s) = parts(span);
+    match h {
+        0 => format!("{m}:{s:02}"),
+        _ => format!("{h}:{m:02}:{s:02}"),
+    }
+}
+
+/// A span of time in a form of constant width: `00:12:34`.
+pub fn timer(span: Duration) -> String {
+    let (h, m, s) = parts(span);
+    format!("{h:02}:{m:02}:{s:02}")
+}
+
+fn parts(span: Duration) -> (u64, u64, u64) {
+    let s = span.as_secs();
+    (s / 3600, s / 60 % 60, s % 60)
+}
+
+/// Time since then; zero if the clock was set back.
+pub fn since(then: SystemTime) -> Duration {
+    then.elapsed().unwrap_or_default()
+}
+
+/// "3 watching".
+pub fn watching(n: u32) -> String {
+    // Translators: how many people watch the broadcast now
+    let sentence = ngettext("{n} watching", "{n} watching", n);
+    fill(sentence, &[("n", &n.to_string())])
+}
+
+/// What a source is called, from its word on the command line.
+pub fn source(spec: &str, devices: &[Device]) -> String {
+    let (word, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    match (word, rest) {
+        ("test", _) => gettext("Test card"),
+        ("tone", _) => gettext("Test tone"),
+        ("silence" | "none", _) => gettext("Nothing"),
+        ("camera", "") => gettext("First camera"),
+        ("mic", "") => gettext("System microphone"),
+        ("camera" | "mic", wanted) => devices
+            .iter()
+            .find(|d| d.id == wanted)
+            .map_or(wanted, |d| &d.name)
+            .to_string(),
+        ("file", path) => file(Path::new(path)),
+        (_, _) => spec.to_string(),
+    }
+}
+
+/// The last part of a path.
+pub fn file(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into(),
+    )
+}
+
+/// What a user agent is called by people. Order matters: browsers name each other.
+pub fn client(agent: &str) -> String {
+    const KNOWN: &[(&str, &str)] = &[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chromium/", "Chromium"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("VLC", "VLC"),
+        ("Lavf/", "FFmpeg"),
+        ("GStreamer", "GStreamer"),
+        ("mpv", "mpv"),
+        ("curl/", "curl"),
+    ];
+    if let Some((mark, name)) = KNOWN.iter().find(|(mark, _)| agent.contains(mark)) {
+        let version = agent
+            .split_once(mark)
+            .filter(|_| mark.ends_with('/'))
+            .map(|(_, rest)| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()
+                    .unwrap_or("")
+            })
+            .unwrap_or("");
+        return format!("{name} {version}").trim_end().to_string();
+    }
+    match agent.split(['/', ' ']).next() {
+        Some(word) if !word.is_empty() => word.chars().take(40).collect(),
+        _ => gettext("Unknown player"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_told_apart_though_they_name_each_other() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36";
+        assert_eq!(client(chrome), "Chrome 128");
+        assert_eq!(client(&format!("{chrome} Edg/127.1")), "Edge 127");
+        assert_eq!(
+            client("Mozilla/5.0 (X11; rv:128.0) Gecko/20100101 Firefox/128.0"),
+            "Firefox 128"
+        );
+        assert_eq!(client("Lavf/59.27.100"), "FFmpeg 59");
+        assert_eq!(
+            client("GStreamer souphttpsrc 1.22.0 libsoup/3.2.3"),
+            "GStreamer"
+        );
+        assert_eq!(client("foobar/1 (x)"), "foobar");
+        assert_eq!(client(""), "Unknown player");
+    }
+
+    #[test]
+    fn times_read_like_clocks() {
+        assert_eq!(clock(Duration::from_secs(7)), "0:07");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+        assert_eq!(timer(Duration::from_secs(754)), "00:12:34");
+    }
+
+    #[test]
+    fn rates_have_units() {
+        assert_eq!(rate(2_450_000), "2.5 Mbit/s");
+        assert_eq!(rate(128_400), "128 kbit/s");
+    }
+
+    #[test]
+    fn placeholders_are_filled_by_name() {
+        let sentence = "{who} left {where}.".to_string();
+        assert_eq!(
+            fill(sentence, &[("where", "x"), ("who", "Ann")]),
+            "Ann left x."
+        );
+    }
+}
