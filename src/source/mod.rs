@@ -381,6 +381,14 @@ impl Keeper {
                     Some(Said::End) => if !closing.rewind().await {
                         return SourceError::Failed { spec: self.text(), why: "it cannot start over".into() };
                     },
+                    Some(Said::Missing(kind, error)) => {
+                        if self.parts.iter().all(|p| p.spec.kind() == kind) {
+                            return error;
+                        }
+                        for part in self.parts.iter().filter(|p| p.spec.kind() == kind) {
+                            part.tell(SourceState::Lost { error: error.clone(), retry_in: None });
+                        }
+                    }
                     Some(Said::Failed(error)) => return match &device {
                         // A device that fails as it is pulled out was pulled out.
                         Some(device) if !self.around.watch.has(&device.id) => unplugged(device),

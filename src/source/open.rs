@@ -30,6 +30,8 @@ pub(super) enum Said {
     First(MediaKind),
     /// A file came to its end.
     End,
+    /// It has nothing of this kind; what else it has goes on.
+    Missing(MediaKind, SourceError),
     /// It does not work (any more).
     Failed(SourceError),
 }
@@ -307,11 +309,7 @@ fn file(
                 .get::<gst::Fraction>("framerate")
                 .is_ok_and(|rate| rate.numer() == 0);
             let (have, wanted, launch) = if structure.name().starts_with("video/") {
-                let freeze = if still {
-                    "imagefreeze is-live=true ! "
-                } else {
-                    ""
-                };
+                let freeze = if still { "imagefreeze ! " } else { "" };
                 let rest = format!("videoconvert ! {VIDEO_CAPS} ! appsink name=video sync=true");
                 let rate = if still {
                     "video/x-raw,framerate=10/1 ! "
@@ -353,10 +351,10 @@ fn file(
         let missing = (no_media("picture"), no_media("sound"));
         move |_| {
             if places.video.is_some() && !have_video.load(Relaxed) {
-                let _ = tell.send(Said::Failed(missing.0.clone()));
+                let _ = tell.send(Said::Missing(MediaKind::Video, missing.0.clone()));
             }
             if places.audio.is_some() && !have_audio.load(Relaxed) {
-                let _ = tell.send(Said::Failed(missing.1.clone()));
+                let _ = tell.send(Said::Missing(MediaKind::Audio, missing.1.clone()));
             }
         }
     });
