@@ -109,6 +109,7 @@ impl Bridge {
                 .borrow_mut()
                 .insert(spec.name.clone(), spec.clone());
         }
+        tracing::debug!(?command);
         self.studio.command(command);
     }
 
@@ -209,6 +210,7 @@ impl Bridge {
     }
 
     fn take(&self, event: Event) {
+        tracing::debug!(?event);
         let model = &self.model;
         match event {
             Event::Air(state) => self.take_air(state),

@@ -50,9 +50,8 @@ impl Failure {
     /// A window that says this.
     pub fn new(app: &adw::Application, notice: &Notice) -> Failure {
         let window: Failure = glib::Object::builder().property("application", app).build();
-        let status = &window.imp().status;
-        status.set_title(&glib::markup_escape_text(&notice.what));
-        status.set_description(Some(&glib::markup_escape_text(&notice.remedy)));
+        let text = glib::markup_escape_text(&notice.text());
+        window.imp().status.set_description(Some(&text));
         window
     }
 }

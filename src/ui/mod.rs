@@ -37,6 +37,7 @@
 //! | codec, bitrates | combo box, spin buttons | `Picture codec`, `Picture bitrate`, `Sound bitrate` |
 //! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |
 //! | side panels | push button | `Show sources`, `Show outputs and viewers` |
+//! | question before closing | push button | begins with `End and close`, `Finish and close`, `Cancel` |
 //! | message under the header | alert, with a push button | `Dismiss the message` |
 
 mod actions;

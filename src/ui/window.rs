@@ -232,7 +232,8 @@ impl Window {
                 self,
                 move |_, _| {
                     window.imp().may_close.set(true);
-                    window.close();
+                    // Not before the question is closed itself: it goes with its window.
+                    glib::idle_add_local_once(move || window.close());
                 }
             ),
         );

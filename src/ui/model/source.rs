@@ -70,9 +70,16 @@ impl SourceItem {
         item
     }
 
-    /// Its name, now that these devices are known.
+    /// Its name, now that these devices are known. One that was unplugged keeps the name it had.
     pub fn rename(&self, devices: &[Device]) {
-        self.set_name(words::source(&self.spec(), devices));
+        let spec = self.spec();
+        let gone = match spec.split_once(':') {
+            Some(("camera" | "mic", id)) => !devices.iter().any(|d| d.id == id),
+            _ => false,
+        };
+        if self.name().is_empty() || !gone {
+            self.set_name(words::source(&spec, devices));
+        }
     }
 
     /// Show this state.
