@@ -331,7 +331,7 @@ impl Remedy for ServeError {
             ServeError::Listen { .. } => {
                 "Choose an address of this computer, for example --listen 127.0.0.1:8080.".into()
             }
-            ServeError::Udp(_) => "Check the network settings; viewers can still use HTTP.".into(),
+            ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
             ServeError::Ended => "Start Aerial again.".into(),

@@ -223,3 +223,94 @@ fn header(caps: &gst::CapsRef) -> Option<Bytes> {
     }
     Some(Bytes::from(all))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        encode::{EncodeSettings, RungId, Tracks},
+        fanout::Join,
+        program::Program,
+    };
+
+    struct Rig {
+        program: Program,
+        encoders: Encoders,
+        webm: WebM,
+    }
+
+    fn rig() -> Rig {
+        gst::init().unwrap();
+        let settings = EncodeSettings {
+            width: 320,
+            height: 180,
+            ..EncodeSettings::default()
+        };
+        let tracks = Tracks {
+            video: true,
+            audio: true,
+        };
+        let program = Program::start(&settings, tracks, |e| panic!("{e}")).unwrap();
+        let encoders = Encoders::new(program.out().clone(), settings, |e| panic!("{e}"));
+        let clock = program.out().clock().clone();
+        let webm = WebM::new(Handle::current(), encoders.clone(), clock);
+        Rig {
+            program,
+            encoders,
+            webm,
+        }
+    }
+
+    fn elements(encoders: &Encoders) -> Vec<(RungId, usize)> {
+        let running = encoders.running();
+        running.iter().map(|e| (e.rung, e.elements)).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn fifty_readers_share_one_encoder_per_track_and_nobody_leaves_none() {
+        let rig = rig();
+        assert_eq!(elements(&rig.encoders), []);
+        let leases: Vec<_> = (0..50).map(|_| rig.webm.lease()).collect();
+        for lease in &leases {
+            assert!(!lease.stream().wait_head().await.unwrap().is_empty());
+            let first = lease.stream().subscribe(Join::LastKey).next().await;
+            assert!(first.unwrap().key, "a reader begins at a key frame");
+            assert_eq!(
+                elements(&rig.encoders),
+                [(RungId::Video, 1), (RungId::Audio, 1)]
+            );
+        }
+        let mut last = leases[0].stream().subscribe(Join::NextKey);
+        let packets = rig.encoders.lease(RungId::Video).unwrap();
+        let mut coded = packets.stream().subscribe(Join::NextKey);
+        drop((leases, packets));
+        // Both streams end when the muxer and, after it, the encoder have lingered long enough.
+        while last.next().await.is_some() {}
+        while coded.next().await.is_some() {}
+        assert_eq!(elements(&rig.encoders), []);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_left_when_the_handles_are_gone() {
+        let Rig {
+            program,
+            encoders,
+            webm,
+        } = rig();
+        let lease = webm.lease();
+        lease.stream().wait_head().await.unwrap();
+        let stream = Arc::downgrade(lease.stream());
+        let ended = webm.0.0.ended.clone().cancelled_owned();
+        drop((lease, webm, encoders));
+        ended.await;
+        drop(program);
+        // The muxer's task holds the last reference for as long as it takes to stop.
+        tokio::task::spawn_blocking(move || {
+            while stream.strong_count() > 0 {
+                std::thread::yield_now();
+            }
+        })
+        .await
+        .unwrap();
+    }
+}

@@ -36,16 +36,12 @@ pub(super) async fn serve(
     shared: &Shared,
 ) {
     if !*shared.on_air.borrow() {
-        let body = "The broadcast is not on the air. Try again when it has begun.\n";
-        let head = format!(
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
-             Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{}",
-            body.len(),
-            if head_only { "" } else { body }
-        );
-        let _ = socket.write_all(head.as_bytes()).await;
-        let _ = socket.shutdown().await;
-        return;
+        return refuse(
+            &mut socket,
+            head_only,
+            "The broadcast is not on the air. Try again when it has begun.",
+        )
+        .await;
     }
     // Anybody may watch from any page: this is the same as the stream's link itself.
     let head = format!(
@@ -66,11 +62,19 @@ pub(super) async fn serve(
     });
     let lease = shared.webm.lease();
     let stream = lease.stream().clone();
+    let header = tokio::select! {
+        header = tokio::time::timeout(BEGIN, stream.wait_head()) => header.ok().flatten(),
+        () = guard.kicked() => return,
+    };
+    let Some(header) = header else {
+        return refuse(
+            &mut socket,
+            head_only,
+            "The stream could not be begun. Try again in a moment.",
+        )
+        .await;
+    };
     let sent = async {
-        let header = match tokio::time::timeout(BEGIN, stream.wait_head()).await {
-            Ok(Some(header)) => header,
-            Ok(None) | Err(_) => return End::Over,
-        };
         let mut viewer = Sender {
             socket: &socket,
             unsent: VecDeque::from([Bytes::from(head), header]),
@@ -90,6 +94,22 @@ pub(super) async fn serve(
         End::Gone => (),
         End::Slow => shared.audience.count_slow(),
     }
+}
+
+/// Say why there is no stream now.
+async fn refuse(socket: &mut TcpStream, head_only: bool, sentence: &str) {
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
+         Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{}",
+        sentence.len() + 1,
+        if head_only {
+            String::new()
+        } else {
+            format!("{sentence}\n")
+        }
+    );
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
 }
 
 /// How a stream to one viewer ended.
