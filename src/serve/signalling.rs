@@ -216,7 +216,7 @@ async fn run(leg: Leg, mut sockets: mpsc::Receiver<FromSocket>, mut air: watch::
     };
     hub.say(p::IncomingMessage::NewPeer);
     let now = *air.borrow_and_update();
-    hub.set_air(now).await;
+    hub.set_air(now);
     loop {
         tokio::select! {
             from = sockets.recv() => match from {
@@ -235,7 +235,7 @@ async fn run(leg: Leg, mut sockets: mpsc::Receiver<FromSocket>, mut air: watch::
             changed = air.changed() => match changed {
                 Ok(()) => {
                     let now = *air.borrow_and_update();
-                    hub.set_air(now).await;
+                    hub.set_air(now);
                 }
                 Err(_) => break,
             },
@@ -338,7 +338,7 @@ impl Hub {
         }
     }
 
-    async fn set_air(&mut self, on: bool) {
+    fn set_air(&mut self, on: bool) {
         self.on_air = on;
         let role = on.then_some(p::PeerRole::Producer);
         self.say(p::IncomingMessage::SetPeerStatus(p::PeerStatus {
@@ -347,13 +347,10 @@ impl Hub {
             peer_id: None,
         }));
         if !on {
-            // The handler tells the viewers.
+            // The handler tells its viewers; those who came by WHEP, or are only connecting, end here too.
             self.names.clear();
-            for (_, session) in std::mem::take(&mut self.sessions).into_values() {
-                if let Some(id) = session {
-                    self.leg.end(id).await;
-                }
-            }
+            self.sessions.clear();
+            self.leg.end_all();
         }
     }
 
