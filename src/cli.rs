@@ -170,7 +170,12 @@ pub fn run() -> ExitCode {
 #[cfg(feature = "ui")]
 fn window() -> ExitCode {
     match options(&Live::default()) {
-        Ok(options) => crate::ui::run(options),
+        // The window looks itself what is there to be shown.
+        Ok(options) => crate::ui::run(StudioOptions {
+            video: vec![],
+            audio: vec![],
+            ..options
+        }),
         Err(e) => refuse(&e),
     }
 }

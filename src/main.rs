@@ -3,6 +3,8 @@
 
 mod check;
 mod cli;
+#[cfg(feature = "ui")]
+mod ui;
 
 use std::process::ExitCode;
 

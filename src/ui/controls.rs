@@ -116,7 +116,7 @@ impl Controls {
             ),
         };
         imp.live.set_label(&label);
-        imp.live.set_css_classes(&["pill", class]);
+        imp.live.set_css_classes(&["pill", "air", class]);
         imp.live.set_tooltip_text(Some(&tooltip));
         imp.live.update_property(&[Property::Label(&label)]);
 

@@ -21,10 +21,7 @@ pub fn judge(model: &Model, dropped_now: u64) -> (String, Tone) {
     let failing = items::<OutputItem>(&model.outputs)
         .find(|o| matches!(o.tone(), Tone::Attention | Tone::Trouble));
     if let Some(output) = failing {
-        return (
-            format!("{}: {}", output.name(), output.words()),
-            output.tone(),
-        );
+        return (output.words(), output.tone());
     }
     if dropped_now > 0 {
         let sentence = gettext(

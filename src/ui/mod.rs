@@ -24,8 +24,8 @@
 //! | tally | status bar | `Off air`, `Starting`, `LIVE`, `Ending` |
 //! | link of the watch page | link | the address itself, `http://127.0.0.1:8080/` |
 //! | copy the link | push button | `Copy link` |
-//! | tabs | radio button or tab | `Outputs`, `Viewers` (`Viewers 3`) |
-//! | list of viewers | table | `Viewers` |
+//! | tabs | page tab | `Outputs`, `Viewers` (`Viewers 3`) |
+//! | list of viewers | tree table | `Viewers` |
 //! | kick a viewer | push button in its row | `Kick NAME`, for example `Kick Chrome 128` |
 //! | lists of sources | list | `Picture sources`, `Sound sources` |
 //! | a source | list item, with a push button | `NAME`, `Remove NAME` |
@@ -34,6 +34,10 @@
 //! | switch of an output | check box | `Send to NAME`, of a recording `Record NAME` |
 //! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME` |
 //! | sound | level bar | `Sound level` |
+//! | codec, bitrates | combo box, spin buttons | `Picture codec`, `Picture bitrate`, `Sound bitrate` |
+//! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |
+//! | side panels | push button | `Show sources`, `Show outputs and viewers` |
+//! | message under the header | alert, with a push button | `Dismiss the message` |
 
 mod actions;
 mod app;
@@ -45,6 +49,7 @@ mod first_sources;
 mod health;
 mod icecast_form;
 mod link;
+mod locale;
 mod meter;
 mod model;
 mod notice;
@@ -73,8 +78,13 @@ use studio::StudioOptions;
 /// Show the window on an engine started with these options, until it is closed. Without any source among them, the
 /// camera and the microphone that are there are shown, else the test card.
 ///
-/// Locale and GStreamer are set up before; GTK must not be, for how it draws is chosen here.
+/// GStreamer is set up before; GTK must not be, for how it draws is chosen here.
 pub fn run(options: StudioOptions) -> ExitCode {
     let drawing = renderer::choose();
+    locale::choose();
+    if let Err(e) = gstgtk4::plugin_register_static() {
+        // The window opens without a preview, and says so.
+        tracing::error!(error = %e, "gtk4paintablesink cannot be registered");
+    }
     app::run(options, drawing)
 }

@@ -34,6 +34,15 @@ fn plain(why: &str) -> &str {
     why.trim().trim_end_matches('.')
 }
 
+/// What the engine does not let change, in words.
+fn fixed(what: &str) -> String {
+    match what {
+        "The codec" => gettext("The codec"),
+        "The size and rate of the picture" => gettext("The size and rate of the picture"),
+        other => other.to_string(),
+    }
+}
+
 /// Words for anything that the engine refuses.
 pub fn studio(error: &StudioError) -> Notice {
     match error {
@@ -68,9 +77,16 @@ pub fn studio(error: &StudioError) -> Notice {
         StudioError::OnlyOffAir(what) => Notice::new(
             fill(
                 gettext("{what} cannot be changed while live."),
-                &[("what", what)],
+                &[("what", &fixed(what))],
             ),
             gettext("End the broadcast first."),
+        ),
+        StudioError::OnlyAtStart(what) => Notice::new(
+            fill(
+                gettext("{what} cannot be changed while Aerial runs."),
+                &[("what", &fixed(what))],
+            ),
+            gettext("Start Aerial again with it."),
         ),
         StudioError::Token { path, why } => Notice::new(
             fill(
@@ -201,28 +217,20 @@ pub fn spec(error: &SpecError) -> Notice {
 
 /// Words for a source that is lost.
 pub fn source(error: &SourceError) -> Notice {
-    let kind = |word: &str| match word {
-        "camera" => gettext("camera"),
-        "microphone" => gettext("microphone"),
-        other => other.to_string(),
-    };
     match error {
-        SourceError::NoDevice { kind: k, name } => Notice::new(
-            fill(
-                gettext("The {kind} {name} is not plugged in."),
-                &[("kind", &kind(k)), ("name", name)],
-            ),
+        SourceError::NoDevice { name, .. } => Notice::new(
+            fill(gettext("{name} is not plugged in."), &[("name", name)]),
             gettext("Plug it in; it is used as soon as it is seen."),
         ),
-        SourceError::NoDeviceAtAll(k) => Notice::new(
-            fill(gettext("No {kind} is plugged in."), &[("kind", &kind(k))]),
+        SourceError::NoDeviceAtAll(kind) => Notice::new(
+            match *kind {
+                "camera" => gettext("No camera is plugged in."),
+                _ => gettext("No microphone is plugged in."),
+            },
             gettext("Plug one in; it is used as soon as it is seen."),
         ),
-        SourceError::Unplugged { kind: k, name } => Notice::new(
-            fill(
-                gettext("The {kind} {name} was unplugged."),
-                &[("kind", &kind(k)), ("name", name)],
-            ),
+        SourceError::Unplugged { name, .. } => Notice::new(
+            fill(gettext("{name} was unplugged."), &[("name", name)]),
             gettext("Plug it in again; it comes back by itself."),
         ),
         SourceError::NotMedia { path, media } => Notice::new(

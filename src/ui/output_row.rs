@@ -134,7 +134,7 @@ impl OutputRow {
             button.set_action_target_value(Some(&target));
         }
         imp.icon.set_icon_name(Some(match kind {
-            OutputKind::Icecast => "network-server-symbolic",
+            OutputKind::Icecast => "network-transmit-symbolic",
             OutputKind::Record => "media-record-symbolic",
         }));
         imp.edit.set_visible(kind == OutputKind::Icecast);

@@ -16,10 +16,9 @@ use super::{
     tally::Tally, viewers::ViewersPanel, words,
 };
 
-/// Below this width outputs and viewers fold over the preview, below the next one the sources too: a preview of less
-/// than 360 px shows nothing.
-const FOLD_AUDIENCE: i32 = 1000;
-const FOLD_SOURCES: i32 = 860;
+/// Below this width the sources fold over the preview. Outputs and viewers do so as soon as the preview would get less
+/// than its smallest width.
+const FOLD: i32 = 860;
 /// Below this width the buttons fill the width and the numbers go.
 const NARROW: i32 = 500;
 
@@ -186,17 +185,13 @@ impl Window {
 
     fn adapt(&self, width: i32) {
         let imp = self.imp();
-        let fold = |flap: &adw::Flap, below: i32| {
-            let policy = match width < below {
-                true => adw::FlapFoldPolicy::Always,
-                false => adw::FlapFoldPolicy::Never,
-            };
-            if flap.fold_policy() != policy {
-                flap.set_fold_policy(policy);
-            }
+        let policy = match width < FOLD {
+            true => adw::FlapFoldPolicy::Always,
+            false => adw::FlapFoldPolicy::Auto,
         };
-        fold(&imp.audience_flap, FOLD_AUDIENCE);
-        fold(&imp.sources_flap, FOLD_SOURCES);
+        if imp.sources_flap.fold_policy() != policy {
+            imp.sources_flap.set_fold_policy(policy);
+        }
         imp.controls.set_narrow(width < NARROW);
     }
 
@@ -217,9 +212,7 @@ impl Window {
             true => (
                 gettext("End the broadcast?"),
                 words::fill(
-                    gettext(
-                        "You are live, {watching}. Closing the window ends the broadcast for everybody.",
-                    ),
+                    gettext("You are live, and {watching}. Closing the window ends the broadcast."),
                     &[("watching", &words::watching(broadcast.watching()))],
                 ),
                 gettext("End and close"),

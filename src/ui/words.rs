@@ -59,8 +59,11 @@ pub fn since(then: SystemTime) -> Duration {
     then.elapsed().unwrap_or_default()
 }
 
-/// "3 watching".
+/// "3 watching", in the middle of a sentence.
 pub fn watching(n: u32) -> String {
+    if n == 0 {
+        return gettext("nobody is watching");
+    }
     // Translators: how many people watch the broadcast now
     let sentence = ngettext("{n} watching", "{n} watching", n);
     fill(sentence, &[("n", &n.to_string())])
