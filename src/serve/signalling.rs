@@ -182,6 +182,20 @@ async fn converse(
     }
 }
 
+/// Our addresses as messages of their own: webrtcbin of GStreamer 1.22 does not read those in a description.
+fn candidates(sdp: &p::SdpMessage) -> Vec<p::PeerMessageInner> {
+    let (p::SdpMessage::Offer { sdp } | p::SdpMessage::Answer { sdp }) = sdp;
+    let lines = sdp.lines().filter_map(|line| line.strip_prefix("a="));
+    lines
+        .filter(|line| line.starts_with("candidate:"))
+        .map(|line| p::PeerMessageInner::Ice {
+            // Its last words name the session, which this message does already.
+            candidate: line.split(" ufrag ").next().unwrap_or(line).to_string(),
+            sdp_m_line_index: 0,
+        })
+        .collect()
+}
+
 struct Peer {
     who: Who,
     tell: mpsc::Sender<p::OutgoingMessage>,
@@ -401,12 +415,16 @@ impl Hub {
         };
         match made {
             Ok((id, sdp)) => {
+                let candidates = candidates(&sdp);
                 self.sessions.insert(session.clone(), (consumer, Some(id)));
                 self.names.insert(id, session.clone());
-                self.say(p::IncomingMessage::Peer(p::PeerMessage {
-                    session_id: session,
-                    peer_message: p::PeerMessageInner::Sdp(sdp),
-                }));
+                let sdp = p::PeerMessageInner::Sdp(sdp);
+                for peer_message in std::iter::once(sdp).chain(candidates) {
+                    self.say(p::IncomingMessage::Peer(p::PeerMessage {
+                        session_id: session.clone(),
+                        peer_message,
+                    }));
+                }
             }
             Err(e) => self.refuse(&consumer, session, &e),
         }

@@ -453,6 +453,10 @@ impl Session {
         turn
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the protocol stack may add events at any time"
+    )]
     fn event(&mut self, event: Event, audience: &Audience, turn: &mut Turn) {
         match event {
             Event::Connected => {
