@@ -58,7 +58,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: Ca
 /// What a head asks for, as far as the ways part.
 enum Wish {
     Live { head_only: bool, agent: String },
-    Other,
+    Other { websocket: bool },
 }
 
 async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
@@ -72,7 +72,7 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
         Wish::Live { head_only, agent } => {
             live::serve(socket, peer, agent, head_only, shared).await
         }
-        Wish::Other => {
+        Wish::Other { websocket } => {
             let router = shared.router.clone();
             let service = hyper::service::service_fn(
                 move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -84,9 +84,10 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
                 first: read.freeze(),
                 socket,
             });
-            // One request per connection, so that every request passes through here and can become a live stream.
+            // One request per connection, so that every request passes through here and can become a live stream. A
+            // WebSocket is one request anyway, and some clients do not understand "upgrade, close".
             let served = hyper::server::conn::http1::Builder::new()
-                .keep_alive(false)
+                .keep_alive(websocket)
                 .timer(hyper_util::rt::TokioTimer::new())
                 .header_read_timeout(HEAD_TIME)
                 .serve_connection(io, service)
@@ -112,21 +113,27 @@ async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
             Ok(httparse::Status::Complete(_)) => {
                 let path = request.path.unwrap_or("").split('?').next().unwrap_or("");
                 let method = request.method.unwrap_or("");
+                let header = |name: &str| {
+                    let mut all = request.headers.iter();
+                    all.find(|h| h.name.eq_ignore_ascii_case(name))
+                        .map(|h| h.value)
+                };
                 if path != live::PATH || !matches!(method, "GET" | "HEAD") {
-                    return Ok(Wish::Other);
+                    let websocket =
+                        header("upgrade").is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"));
+                    return Ok(Wish::Other { websocket });
                 }
-                let agent = request
-                    .headers
-                    .iter()
-                    .find(|h| h.name.eq_ignore_ascii_case("user-agent"))
-                    .map(|h| String::from_utf8_lossy(h.value).chars().take(200).collect());
+                let agent = header("user-agent")
+                    .map(|v| String::from_utf8_lossy(v).chars().take(200).collect());
                 return Ok(Wish::Live {
                     head_only: method == "HEAD",
                     agent: agent.unwrap_or_default(),
                 });
             }
             // Too long or no HTTP at all: hyper has the right answers.
-            Ok(httparse::Status::Partial) | Err(_) => return Ok(Wish::Other),
+            Ok(httparse::Status::Partial) | Err(_) => {
+                return Ok(Wish::Other { websocket: false });
+            }
         }
     }
 }

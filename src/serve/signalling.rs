@@ -182,6 +182,20 @@ async fn converse(
     }
 }
 
+/// Our addresses as messages of their own: webrtcbin of GStreamer 1.22 does not read those in a description.
+fn candidates(sdp: &p::SdpMessage) -> Vec<p::PeerMessageInner> {
+    let (p::SdpMessage::Offer { sdp } | p::SdpMessage::Answer { sdp }) = sdp;
+    let lines = sdp.lines().filter_map(|line| line.strip_prefix("a="));
+    lines
+        .filter(|line| line.starts_with("candidate:"))
+        .map(|line| p::PeerMessageInner::Ice {
+            // Its last words name the session, which this message does already.
+            candidate: line.split(" ufrag ").next().unwrap_or(line).to_string(),
+            sdp_m_line_index: 0,
+        })
+        .collect()
+}
+
 struct Peer {
     who: Who,
     tell: mpsc::Sender<p::OutgoingMessage>,
@@ -216,7 +230,7 @@ async fn run(leg: Leg, mut sockets: mpsc::Receiver<FromSocket>, mut air: watch::
     };
     hub.say(p::IncomingMessage::NewPeer);
     let now = *air.borrow_and_update();
-    hub.set_air(now).await;
+    hub.set_air(now);
     loop {
         tokio::select! {
             from = sockets.recv() => match from {
@@ -235,7 +249,7 @@ async fn run(leg: Leg, mut sockets: mpsc::Receiver<FromSocket>, mut air: watch::
             changed = air.changed() => match changed {
                 Ok(()) => {
                     let now = *air.borrow_and_update();
-                    hub.set_air(now).await;
+                    hub.set_air(now);
                 }
                 Err(_) => break,
             },
@@ -338,7 +352,7 @@ impl Hub {
         }
     }
 
-    async fn set_air(&mut self, on: bool) {
+    fn set_air(&mut self, on: bool) {
         self.on_air = on;
         let role = on.then_some(p::PeerRole::Producer);
         self.say(p::IncomingMessage::SetPeerStatus(p::PeerStatus {
@@ -347,13 +361,10 @@ impl Hub {
             peer_id: None,
         }));
         if !on {
-            // The handler tells the viewers.
+            // The handler tells its viewers; those who came by WHEP, or are only connecting, end here too.
             self.names.clear();
-            for (_, session) in std::mem::take(&mut self.sessions).into_values() {
-                if let Some(id) = session {
-                    self.leg.end(id).await;
-                }
-            }
+            self.sessions.clear();
+            self.leg.end_all();
         }
     }
 
@@ -404,12 +415,16 @@ impl Hub {
         };
         match made {
             Ok((id, sdp)) => {
+                let candidates = candidates(&sdp);
                 self.sessions.insert(session.clone(), (consumer, Some(id)));
                 self.names.insert(id, session.clone());
-                self.say(p::IncomingMessage::Peer(p::PeerMessage {
-                    session_id: session,
-                    peer_message: p::PeerMessageInner::Sdp(sdp),
-                }));
+                let sdp = p::PeerMessageInner::Sdp(sdp);
+                for peer_message in std::iter::once(sdp).chain(candidates) {
+                    self.say(p::IncomingMessage::Peer(p::PeerMessage {
+                        session_id: session.clone(),
+                        peer_message,
+                    }));
+                }
             }
             Err(e) => self.refuse(&consumer, session, &e),
         }

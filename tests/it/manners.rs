@@ -210,12 +210,19 @@ fn malformed_requests_never_give_5xx() {
         .concat(),
     );
 
+    // Odd, but understood: these may be answered.
+    let harmless = [
+        "GET / ",
+        "GET ////",
+        "GET /live.webm HTTP/1.1\r\n\r\n",
+        "\r\nRange: ",
+    ];
     for request in &requests {
         let head = String::from_utf8_lossy(&request[..request.len().min(90)]).to_string();
         if let Some(reply) = exchange(aerial.address(), request) {
             assert!(reply.status < 500, "{head:?} gave {}", reply.status);
             assert!(
-                reply.status >= 400 || head.contains(" / ") || head.contains("//"),
+                reply.status >= 400 || harmless.iter().any(|h| head.contains(h)),
                 "{head:?} gave {}",
                 reply.status
             );

@@ -99,8 +99,9 @@ fn ctrl_c_ends_cleanly() {
     let mut aerial = Aerial::live(&[SMALL, &["--icecast", &target, "--record", "x.webm"]].concat());
     let viewer = Viewer::join(aerial.address(), "/live.webm");
     viewer.wait_more(50_000);
-    aerial.wait("Icecast to be live", |s| {
+    aerial.wait("Icecast to be live and a second to be recorded", |s| {
         output(s, "icecast")["state"] == "live"
+            && output(s, "record")["bytes"].as_u64() > Some(400_000)
     });
     let took = aerial.stop();
     assert!(took < Duration::from_secs(6), "it took {took:?}");

@@ -21,12 +21,7 @@ mod socket;
 mod tests;
 mod thread;
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
-    sync::Arc,
-};
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -89,7 +84,8 @@ pub struct Leg(Arc<Inner>);
 struct Inner {
     commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-    addresses: Vec<SocketAddr>,
+    #[cfg(test)]
+    addresses: Vec<std::net::SocketAddr>,
 }
 
 impl Drop for Inner {
@@ -111,18 +107,21 @@ impl Leg {
         ips: Vec<IpAddr>,
     ) -> Result<Leg, ServeError> {
         let sockets = Wire::open(&ips)?;
+        #[cfg(test)]
         let addresses = sockets.iter().filter_map(|s| s.local_addr().ok()).collect();
         let (commands, inbox) = mpsc::unbounded_channel();
         let thread = thread::spawn(encoders, audience, sockets, inbox)?;
         Ok(Leg(Arc::new(Inner {
             commands: Mutex::new(Some(commands)),
             thread: Mutex::new(Some(thread)),
+            #[cfg(test)]
             addresses,
         })))
     }
 
     /// Where viewers reach it, by UDP.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    #[cfg(test)]
+    pub fn addresses(&self) -> &[std::net::SocketAddr] {
         &self.0.addresses
     }
 

@@ -25,6 +25,9 @@ use crate::{
 /// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
+/// Name of the one stream to which picture and sound belong: browsers keep in step what is of one stream.
+const STREAM: &str = "aerial";
+
 /// A frame as all viewers get it.
 pub(super) struct Frame {
     pub(super) rung: RungId,
@@ -138,6 +141,25 @@ fn refused(e: impl std::fmt::Display) -> ServeError {
     ServeError::Sdp(words.trim_end_matches('.').to_string())
 }
 
+/// The answer with all its tracks in one stream; the protocol stack makes one for each.
+fn one_stream(answer: &str) -> String {
+    let mut out = String::with_capacity(answer.len());
+    for line in answer.lines() {
+        if let Some((before, ids)) = line.split_once("msid:")
+            && (before == "a=" || before.starts_with("a=ssrc:"))
+            && let Some((_, track)) = ids.split_once(' ')
+        {
+            out += &format!("{before}msid:{STREAM} {track}\r\n");
+        } else if line.starts_with("a=msid-semantic:") {
+            out += &format!("a=msid-semantic: WMS {STREAM}\r\n");
+        } else {
+            out += line;
+            out += "\r\n";
+        }
+    }
+    out
+}
+
 impl Session {
     fn new(
         config: RtcConfig,
@@ -193,7 +215,7 @@ impl Session {
         let mut session = Session::new(config, addresses, on_air, who, now)?;
         let mut mids = Vec::new();
         let mut change = session.rtc.sdp_api();
-        let stream = || Some("aerial".to_string());
+        let stream = || Some(STREAM.to_string());
         for (kind, offered) in [(Kind::Video, on_air.video), (Kind::Audio, on_air.audio)] {
             if offered.is_some() {
                 mids.push(change.add_media(kind, Direction::SendOnly, stream(), None, None));
@@ -228,7 +250,7 @@ impl Session {
             .map(|mid| Mid::from(mid.trim_end()))
             .collect();
         session.negotiated(around, now)?;
-        Ok((session, answer))
+        Ok((session, one_stream(&answer)))
     }
 
     /// The viewer's answer to our offer.
@@ -431,6 +453,10 @@ impl Session {
         turn
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the protocol stack may add events at any time"
+    )]
     fn event(&mut self, event: Event, audience: &Audience, turn: &mut Turn) {
         match event {
             Event::Connected => {

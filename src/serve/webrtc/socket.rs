@@ -37,6 +37,8 @@ struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
+    /// For programs on this computer only: what comes from elsewhere is not looked at.
+    own: bool,
     backlog: VecDeque<(Batch, Vec<u8>)>,
     waiting: usize,
 }
@@ -44,6 +46,8 @@ struct Socket {
 /// All sockets of the leg.
 pub(super) struct Wire {
     sockets: Vec<Socket>,
+    /// Only this computer may watch.
+    loopback: bool,
     batch: Option<Batch>,
     /// The last datagram was shorter, so the batch can take no more.
     full: bool,
@@ -79,31 +83,38 @@ impl Wire {
 
     /// Take over the sockets; inside the runtime that will use them.
     pub(super) fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Wire> {
-        let sockets = sockets
-            .into_iter()
-            .map(|socket| {
-                let address = socket.local_addr()?;
-                let io = UdpSocket::from_std(socket)?;
-                let state = UdpSocketState::new(UdpSockRef::from(&io))?;
-                // A smaller buffer works too.
-                let _ = state.set_send_buffer_size(UdpSockRef::from(&io), BUFFER);
-                let _ = state.set_recv_buffer_size(UdpSockRef::from(&io), BUFFER);
-                Ok(Socket {
-                    io,
-                    state,
-                    address,
-                    backlog: VecDeque::new(),
-                    waiting: 0,
-                })
-            })
-            .collect::<io::Result<_>>()?;
+        let take = |socket| Socket::new(socket, false);
+        let sockets: Vec<_> = sockets.into_iter().map(take).collect::<io::Result<_>>()?;
         Ok(Wire {
+            loopback: sockets.iter().all(|s| s.address.ip().is_loopback()),
             sockets,
             batch: None,
             full: false,
             bytes: Vec::with_capacity(BATCH_BYTES),
             lost: 0,
         })
+    }
+
+    /// While somebody watches on loopback: be there under this computer's other addresses too, for this computer
+    /// alone. GStreamer's webrtcbin (libnice) uses no loopback address, and cannot even send to one.
+    pub(super) fn open_own(&mut self) {
+        if !self.loopback || self.sockets.iter().any(|s| s.own) {
+            return;
+        }
+        let any = IpAddr::from([0u16; 8]);
+        let others = crate::serve::reachable(any).into_iter();
+        for ip in others.filter(|ip| !ip.is_loopback()) {
+            let bound = std::net::UdpSocket::bind((ip, 0))
+                .and_then(|s| s.set_nonblocking(true).map(|()| s))
+                .and_then(|s| Socket::new(s, true));
+            // Browsers do without.
+            self.sockets.extend(bound.ok());
+        }
+    }
+
+    /// Nobody watches any more.
+    pub(super) fn close_own(&mut self) {
+        self.sockets.retain(|s| !s.own);
     }
 
     /// Where viewers reach us.
@@ -201,6 +212,10 @@ impl Wire {
     /// Read once from each socket that has something; `false` when there is nothing left.
     pub(super) fn receive(&mut self, inbox: &mut Inbox) -> bool {
         inbox.datagrams.clear();
+        let room = (DATAGRAM * self.gro()).min(65_536);
+        inbox
+            .buffers
+            .resize_with(BATCH_SIZE * self.sockets.len(), || vec![0; room]);
         for (n, socket) in self.sockets.iter().enumerate() {
             let buffers = &mut inbox.buffers[n * BATCH_SIZE..(n + 1) * BATCH_SIZE];
             let mut slices = buffers.iter_mut().map(|b| IoSliceMut::new(b));
@@ -214,6 +229,9 @@ impl Wire {
             });
             // An error is either "nothing there" or an old ICMP message, which clears itself.
             for (slot, meta) in metas.iter().enumerate().take(got.unwrap_or(0)) {
+                if socket.own && meta.addr.ip() != socket.address.ip() {
+                    continue;
+                }
                 let mut start = 0;
                 while start < meta.len {
                     let end = meta.len.min(start + meta.stride.max(1));
@@ -231,22 +249,30 @@ impl Wire {
         !inbox.datagrams.is_empty()
     }
 
-    /// Room for what the sockets receive.
-    pub(super) fn inbox(&self) -> Inbox {
-        let gro = self
-            .sockets
-            .iter()
-            .map(|s| s.state.gro_segments())
-            .max()
-            .unwrap_or(1);
-        Inbox {
-            buffers: vec![vec![0; (DATAGRAM * gro).min(65_536)]; BATCH_SIZE * self.sockets.len()],
-            datagrams: Vec::new(),
-        }
+    fn gro(&self) -> usize {
+        let segments = self.sockets.iter().map(|s| s.state.gro_segments());
+        segments.max().unwrap_or(1)
     }
 }
 
 impl Socket {
+    fn new(socket: std::net::UdpSocket, own: bool) -> io::Result<Socket> {
+        let address = socket.local_addr()?;
+        let io = UdpSocket::from_std(socket)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&io))?;
+        // A smaller buffer works too.
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&io), BUFFER);
+        let _ = state.set_recv_buffer_size(UdpSockRef::from(&io), BUFFER);
+        Ok(Socket {
+            io,
+            state,
+            address,
+            own,
+            backlog: VecDeque::new(),
+            waiting: 0,
+        })
+    }
+
     /// `false` when the socket is full.
     fn try_send(&self, batch: Batch, bytes: &[u8]) -> bool {
         let transmit = Transmit {

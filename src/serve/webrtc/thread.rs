@@ -70,7 +70,7 @@ pub(super) fn spawn(
     let leg = LegThread {
         encoders,
         audience,
-        inbox: wire.inbox(),
+        inbox: Inbox::default(),
         wire,
         provider,
         certificate,
@@ -225,13 +225,18 @@ impl LegThread {
     ) -> Result<(SessionId, String), ServeError> {
         let on_air = on_air(&self.encoders);
         let config = self.config();
+        self.wire.open_own();
         let addresses: Vec<_> = self.wire.addresses().collect();
         let mut around = Around {
             wire: &mut self.wire,
             audience: &self.audience,
         };
-        let (session, sdp) = confined(|| make(config, &addresses, on_air, &mut around))
-            .unwrap_or_else(|| Err(ServeError::Sdp("it has a form not understood".into())))?;
+        let made = confined(|| make(config, &addresses, on_air, &mut around))
+            .unwrap_or_else(|| Err(ServeError::Sdp("it has a form not understood".into())));
+        if made.is_err() && self.sessions.is_empty() {
+            self.wire.close_own();
+        }
+        let (session, sdp) = made?;
         let id = session.id;
         self.add(session, now);
         Ok((id, sdp))
@@ -329,6 +334,7 @@ impl LegThread {
             self.audio = None;
             self.anchor = None;
             self.timers.clear();
+            self.wire.close_own();
         }
         drop(session);
         self.watchers.retain(|watcher| watcher.send(id).is_ok());

@@ -8,7 +8,7 @@
 mod http;
 mod launch;
 mod measure;
-#[path = "../tests/it/receiver.rs"]
+#[path = "../../tests/it/receiver.rs"]
 mod receiver;
 mod webrtc;
 
