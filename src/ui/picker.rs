@@ -17,27 +17,25 @@ pub struct Entries {
 /// What can be added now: what is plugged in, less what is in use already.
 pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
     let used: Vec<String> = items::<SourceItem>(sources).map(|s| s.spec()).collect();
-    let unused = |kind: MediaKind, word: &str, test: (String, String)| {
+    let of = |kind: MediaKind, word: &str| -> Vec<(String, String)> {
         devices
             .iter()
             .filter(|d| d.kind == kind)
             .map(|d| (d.name.clone(), format!("{word}:{}", d.id)))
-            .chain([test])
-            .filter(|(_, spec)| !used.contains(spec))
             .collect()
     };
-    Entries {
-        pictures: unused(
-            MediaKind::Video,
-            "camera",
-            (gettext("Test card"), "test".into()),
-        ),
-        sounds: unused(
-            MediaKind::Audio,
-            "mic",
-            (gettext("Test tone"), "tone".into()),
-        ),
+    let mut pictures = of(MediaKind::Video, "camera");
+    pictures.push((gettext("Test card"), "test".into()));
+    let mut sounds = of(MediaKind::Audio, "mic");
+    if !sounds.is_empty() {
+        // Follows the choice made in the system's settings.
+        sounds.insert(0, (gettext("System microphone"), "mic".into()));
     }
+    sounds.push((gettext("Test tone"), "tone".into()));
+    for list in [&mut pictures, &mut sounds] {
+        list.retain(|(_, spec)| !used.contains(spec));
+    }
+    Entries { pictures, sounds }
 }
 
 /// Fill the menu anew with these.
