@@ -187,15 +187,15 @@ impl Viewer {
                 Output::Event(Event::MediaData(data)) => {
                     return Got::Frame {
                         mid: data.mid,
-                        key: match data.codec_extra {
-                            CodecExtra::Vp8(Vp8CodecExtra { is_keyframe, .. }) => is_keyframe,
-                            CodecExtra::Vp9(vp9) => vp9.is_keyframe,
-                            // The other codecs here have nothing but key frames.
-                            CodecExtra::None
-                            | CodecExtra::H264(_)
-                            | CodecExtra::H265(_)
-                            | CodecExtra::H266(_)
-                            | CodecExtra::Av1(_) => true,
+                        // The other codecs here have nothing but key frames.
+                        key: if let CodecExtra::Vp8(Vp8CodecExtra { is_keyframe, .. }) =
+                            data.codec_extra
+                        {
+                            is_keyframe
+                        } else if let CodecExtra::Vp9(vp9) = data.codec_extra {
+                            vp9.is_keyframe
+                        } else {
+                            true
                         },
                         format: data.params.spec().codec,
                         time: Duration::from_secs_f64(data.time.as_seconds()),
