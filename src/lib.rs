@@ -46,6 +46,9 @@
 //! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the
 //! rung worker (which may block on state changes), and in the window the GTK main thread.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod audience;
 pub mod encode;
 pub mod error;

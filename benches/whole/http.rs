@@ -99,7 +99,10 @@ pub fn bench() -> Result<()> {
 fn cost(pid: u32, address: &str, crowd: usize) -> Result<Cost> {
     let (mut viewers, _) = Role::start(&["http", address, &crowd.to_string()])?;
     let mut counts: Vec<Value> = vec![];
-    let used = cpu(pid, || Ok(counts.push(viewers.count()?)))?;
+    let used = cpu(pid, || {
+        counts.push(viewers.count()?);
+        Ok(())
+    })?;
     let bytes = |i: usize| counts[i]["bytes"].as_f64().unwrap_or(f64::NAN);
     Ok(Cost {
         cores: used.cores,

@@ -31,7 +31,8 @@ pub fn bench() -> Result<()> {
         let (mut watcher, _) = Role::start(&["http", &aerial.address.to_string(), "1"])?;
         let mut bytes = vec![];
         let used = cpu(aerial.pid(), || {
-            Ok(bytes.push(watcher.count()?["bytes"].as_f64().unwrap_or(f64::NAN)))
+            bytes.push(watcher.count()?["bytes"].as_f64().unwrap_or(f64::NAN));
+            Ok(())
         })?;
         ours.push(used.cores);
         our_rate.push((bytes[1] - bytes[0]) * 8.0 / used.seconds);
@@ -54,7 +55,10 @@ pub fn bench() -> Result<()> {
             }
         });
         let mut bytes = vec![];
-        let used = cpu(launch.0.id(), || Ok(bytes.push(read.load(Relaxed) as f64)))?;
+        let used = cpu(launch.0.id(), || {
+            bytes.push(read.load(Relaxed) as f64);
+            Ok(())
+        })?;
         theirs.push(used.cores);
         their_rate.push((bytes[1] - bytes[0]) * 8.0 / used.seconds);
         if their_rate.iter().any(|rate| *rate < 1e5) {

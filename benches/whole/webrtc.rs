@@ -32,7 +32,10 @@ pub fn bench() -> Result<()> {
         for (crowd, row) in CROWDS.iter().zip(&mut rows) {
             let (mut viewers, _) = Role::start(&["webrtc", &address, &crowd.to_string()])?;
             let mut counts = vec![];
-            let used = cpu(aerial.pid(), || Ok(counts.push(viewers.count()?)))?;
+            let used = cpu(aerial.pid(), || {
+                counts.push(viewers.count()?);
+                Ok(())
+            })?;
             let total = |name: &str, i: usize| counts[i][name].as_f64().unwrap_or(f64::NAN);
             let over = total("over", 1);
             if over > 0.0 {

@@ -35,8 +35,9 @@ pub static CODECS: &[Codec] = &[
         media: MediaKind::Video,
         element: "vp8enc",
         package: "gstreamer1.0-plugins-good",
-        // Realtime, constant bitrate with a buffer of 1 s; no look-ahead.
-        properties: "deadline=1 cpu-used=-8 threads={threads} end-usage=cbr target-bitrate={bitrate} \
+        // Realtime, constant bitrate with a buffer of 1 s; no look-ahead. -16 takes half the time of -8 for little
+        // difference at these bitrates: 720p30 must fit into part of one core.
+        properties: "deadline=1 cpu-used=-16 threads={threads} end-usage=cbr target-bitrate={bitrate} \
                      lag-in-frames=0 keyframe-max-dist={gop} min-force-key-unit-interval=500000000 \
                      buffer-size=1000 buffer-initial-size=500 buffer-optimal-size=600 \
                      undershoot=95 max-intra-bitrate=400 token-partitions=1",

@@ -7,6 +7,11 @@ use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*};
 
 use super::model::{Air, Broadcast};
 
+/// Below this width buttons and words do not fit beside each other in every language.
+const NARROW: i32 = 760;
+/// Below this width the words need all the room.
+const VERY_NARROW: i32 = 500;
+
 mod imp {
     use super::*;
 
@@ -83,10 +88,11 @@ impl Controls {
         self.update(broadcast);
     }
 
-    /// In a narrow window the buttons fill the width and the numbers go.
-    pub fn set_narrow(&self, narrow: bool) {
+    /// In a narrow window the buttons fill the width, in a very narrow one the numbers go.
+    pub fn adapt(&self, width: i32) {
         let imp = self.imp();
-        imp.numbers.set_visible(!narrow);
+        let narrow = width < NARROW;
+        imp.numbers.set_visible(width >= VERY_NARROW);
         imp.bar.set_orientation(match narrow {
             true => gtk::Orientation::Vertical,
             false => gtk::Orientation::Horizontal,

@@ -59,10 +59,8 @@ pub fn save(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static 
 }
 
 async fn chosen(dialog: gtk::FileChooserNative) -> Option<PathBuf> {
-    match dialog.run_future().await {
-        gtk::ResponseType::Accept => dialog.file()?.path(),
-        _ => None,
-    }
+    let accepted = dialog.run_future().await == gtk::ResponseType::Accept;
+    accepted.then(|| dialog.file()?.path()).flatten()
 }
 
 /// Recordings are WebM unless their name says Matroska.

@@ -11,10 +11,10 @@ const DOMAIN: &str = "aerial";
 pub fn choose() {
     setlocale(LocaleCategory::LcAll, "");
     let program = std::env::current_exe().ok();
-    if let Some(prefix) = program.as_deref().and_then(|p| p.ancestors().nth(2)) {
-        if let Err(e) = bindtextdomain(DOMAIN, prefix.join("share/locale")) {
-            tracing::warn!(error = %e, "no translations");
-        }
+    if let Some(prefix) = program.as_deref().and_then(|p| p.ancestors().nth(2))
+        && let Err(e) = bindtextdomain(DOMAIN, prefix.join("share/locale"))
+    {
+        tracing::warn!(error = %e, "no translations");
     }
     let chosen = bind_textdomain_codeset(DOMAIN, "UTF-8").and_then(|_| textdomain(DOMAIN));
     if let Err(e) = chosen {

@@ -136,14 +136,11 @@ mod imp {
         }
 
         fn measure(&self, orientation: gtk::Orientation, _for_size: i32) -> (i32, i32, i32, i32) {
-            match orientation {
-                gtk::Orientation::Horizontal => (120, 360, -1, -1),
-                _ => {
-                    let text = self.obj().text_height();
-                    let height = (BAR * 2.0 + GAP * 2.0) as i32 + text;
-                    (height, height, -1, -1)
-                }
+            if orientation == gtk::Orientation::Horizontal {
+                return (120, 360, -1, -1);
             }
+            let height = (BAR * 2.0 + GAP * 2.0) as i32 + self.obj().text_height();
+            (height, height, -1, -1)
         }
 
         fn snapshot(&self, snapshot: &gtk::Snapshot) {

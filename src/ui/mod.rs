@@ -88,3 +88,78 @@ pub fn run(options: StudioOptions) -> ExitCode {
     }
     app::run(options, drawing)
 }
+
+#[cfg(test)]
+mod tests {
+    use adw::prelude::*;
+    use studio::{
+        Studio, StudioOptions,
+        encode::EncodeSettings,
+        error::OutputError,
+        message::{MediaKind, OutputState, OutputStatus, SourceState, SourceStatus},
+    };
+
+    use super::{
+        bridge::Bridge,
+        failure::Failure,
+        model::{OutputItem, SourceItem, Tone},
+        notice::Notice,
+        output_row::OutputRow,
+        renderer::Drawing,
+        shortcuts,
+        source_row::SourceRow,
+        window::Window,
+    };
+
+    /// One test, since GTK stays with the thread that initialised it.
+    #[test]
+    fn every_widget_can_be_made() {
+        if adw::init().is_err() {
+            eprintln!("skipped: there is no display");
+            return;
+        }
+        gst::init().unwrap();
+        let _ = gstgtk4::plugin_register_static();
+        let studio = Studio::start(StudioOptions {
+            video: vec![],
+            audio: vec![],
+            encoding: EncodeSettings::default(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            api_token: "token".into(),
+            outputs: vec![],
+        })
+        .unwrap();
+        let app = adw::Application::builder().build();
+        app.register(gtk::gio::Cancellable::NONE).unwrap();
+        let window = Window::new(&app, Bridge::new(studio, vec![]), Drawing::Software);
+        let air = window.lookup_action("air").unwrap();
+        assert!(air.is_enabled(), "Go live can be pressed");
+
+        let source = SourceStatus {
+            id: 1,
+            kind: MediaKind::Video,
+            spec: "test".into(),
+            state: SourceState::Live,
+        };
+        SourceRow::new(&SourceItem::new(&source, &[]));
+        let output = OutputStatus {
+            name: "radio".into(),
+            kind: "icecast",
+            url: "icecast://h:8000/m".into(),
+            enabled: true,
+            state: OutputState::Failed(OutputError::Denied {
+                host: "h:8000".into(),
+            }),
+        };
+        let item = OutputItem::new(&output, true);
+        assert_eq!(item.tone(), Tone::Trouble);
+        assert!(item.denied() && item.retryable());
+        OutputRow::new(&item);
+        shortcuts::window();
+        let notice = Notice {
+            what: "a < b".into(),
+            remedy: "c & d".into(),
+        };
+        Failure::new(&app, &notice);
+    }
+}

@@ -82,6 +82,16 @@ impl OutputRow {
         item.bind_property("retryable", &*imp.retry, "visible")
             .sync_create()
             .build();
+        // What would mend it stands out.
+        item.bind_property("denied", &*imp.edit, "css-classes")
+            .transform_to(|_, denied: bool| {
+                Some(match denied {
+                    true => vec!["small".to_string(), "suggested-action".to_string()],
+                    false => vec!["small".to_string()],
+                })
+            })
+            .sync_create()
+            .build();
         item.bind_property("url", &*imp.name, "tooltip-text")
             .sync_create()
             .build();

@@ -137,10 +137,11 @@ impl ViewersPanel {
             let Some(panel) = weak.upgrade() else {
                 return glib::ControlFlow::Break;
             };
-            if panel.is_mapped() && !panel.imp().hovered.get() {
-                if let Some(sorter) = sorted.as_ref().and_then(|s| s.sorter()) {
-                    sorter.changed(gtk::SorterChange::Different);
-                }
+            if panel.is_mapped()
+                && !panel.imp().hovered.get()
+                && let Some(sorter) = sorted.as_ref().and_then(|s| s.sorter())
+            {
+                sorter.changed(gtk::SorterChange::Different);
             }
             glib::ControlFlow::Continue
         });

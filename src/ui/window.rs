@@ -19,9 +19,6 @@ use super::{
 /// Below this width the sources fold over the preview. Outputs and viewers do so as soon as the preview would get less
 /// than its smallest width.
 const FOLD: i32 = 860;
-/// Below this width the buttons fill the width and the numbers go.
-const NARROW: i32 = 500;
-
 mod imp {
     use super::*;
 
@@ -192,7 +189,7 @@ impl Window {
         if imp.sources_flap.fold_policy() != policy {
             imp.sources_flap.set_fold_policy(policy);
         }
-        imp.controls.set_narrow(width < NARROW);
+        imp.controls.adapt(width);
     }
 
     /// Closing ends what others watch and what is being recorded, so it is asked for. Returns whether it was asked.

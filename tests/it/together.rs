@@ -59,8 +59,6 @@ fn one_encode_feeds_every_protocol_at_once() {
     probe.wait_packets();
     let listener = Probe::open(&icecast.link());
     listener.wait_packets();
-    let gst = GstViewer::watch(aerial.address());
-    gst.wait_packets();
     let web = format!("/test/={}", checkout("tests/web").display());
     let mut pages = [
         (
@@ -80,6 +78,9 @@ fn one_encode_feeds_every_protocol_at_once() {
         eprintln!("waiting for {what}");
         page.wait_first_frame();
     }
+
+    let gst = GstViewer::watch(aerial.address());
+    gst.wait_packets();
 
     let all = aerial.wait("every viewer to be listed", |s| {
         let agents = |transport| -> Vec<&str> {

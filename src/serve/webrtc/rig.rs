@@ -187,10 +187,15 @@ impl Viewer {
                 Output::Event(Event::MediaData(data)) => {
                     return Got::Frame {
                         mid: data.mid,
-                        key: match data.codec_extra {
-                            CodecExtra::Vp8(Vp8CodecExtra { is_keyframe, .. }) => is_keyframe,
-                            CodecExtra::Vp9(vp9) => vp9.is_keyframe,
-                            _ => true,
+                        // The other codecs here have nothing but key frames.
+                        key: if let CodecExtra::Vp8(Vp8CodecExtra { is_keyframe, .. }) =
+                            data.codec_extra
+                        {
+                            is_keyframe
+                        } else if let CodecExtra::Vp9(vp9) = data.codec_extra {
+                            vp9.is_keyframe
+                        } else {
+                            true
                         },
                         format: data.params.spec().codec,
                         time: Duration::from_secs_f64(data.time.as_seconds()),
@@ -211,7 +216,10 @@ impl Viewer {
                     let bytes = &self.buffer[..n];
                     if bytes[0] & 0xC0 == 0x80 {
                         self.received += 1;
-                        if self.lose_every.is_some_and(|n| self.received % n == 0) {
+                        if self
+                            .lose_every
+                            .is_some_and(|n| self.received.is_multiple_of(n))
+                        {
                             continue;
                         }
                     }
