@@ -4,6 +4,8 @@
 //! Each turn takes what has come (commands, packets, datagrams, timers), drives only the sessions concerned, and
 //! sleeps until something comes again.
 
+mod demux;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
@@ -14,11 +16,9 @@ use std::{
 };
 
 use str0m::{
-    Input, Rtc, RtcConfig,
+    Rtc, RtcConfig,
     config::{CryptoProvider, DtlsCert},
     crypto,
-    ice::StunMessage,
-    net::{Protocol, Receive},
 };
 use tokio::sync::mpsc;
 
@@ -38,10 +38,6 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Offers and answers that nobody followed up. The oldest goes when there are more: each costs memory only.
 const UNCONNECTED: usize = 256;
-/// Addresses remembered of one viewer: a phone that changes networks has some, an attacker many.
-const ADDRESSES: usize = 8;
-/// Rounds of reading from the sockets before packets are looked at again.
-const READ_ROUNDS: usize = 8;
 /// The clock of the runtime ticks in milliseconds; a session that wants to be driven at once waits for the next.
 const SLEEP_AT_LEAST: Duration = Duration::from_millis(1);
 
@@ -338,84 +334,6 @@ impl LegThread {
         }
         drop(session);
         self.watchers.retain(|watcher| watcher.send(id).is_ok());
-    }
-
-    fn read(&mut self) {
-        let mut inbox = std::mem::take(&mut self.inbox);
-        for _ in 0..READ_ROUNDS {
-            if !self.wire.receive(&mut inbox) {
-                break;
-            }
-            let now = Instant::now();
-            for (source, destination, bytes) in inbox.datagrams() {
-                self.datagram(source, destination, bytes, now);
-            }
-        }
-        self.inbox = inbox;
-    }
-
-    fn datagram(
-        &mut self,
-        source: SocketAddr,
-        destination: SocketAddr,
-        bytes: &[u8],
-        now: Instant,
-    ) {
-        let parse = || Receive::new(Protocol::Udp, source, destination, bytes);
-        let Some(Ok(datagram)) = confined(parse) else {
-            return;
-        };
-        if let Some(id) = self.route(source, bytes, &parse, now) {
-            self.with(id, |session, around| session.receive(datagram, around, now));
-        }
-    }
-
-    /// Whose datagram it is.
-    fn route<'a, E>(
-        &mut self,
-        source: SocketAddr,
-        bytes: &[u8],
-        parse: &impl Fn() -> Result<Receive<'a>, E>,
-        now: Instant,
-    ) -> Option<SessionId> {
-        // A connectivity check names its session, which counts for more than an address that may have been reused.
-        if bytes.starts_with(&[0, 1])
-            && let Ok(message) = StunMessage::parse(bytes)
-            && let Some((ufrag, _)) = message.split_username()
-        {
-            let id = *self.by_ufrag.get(ufrag)?;
-            self.learn(source, id);
-            return Some(id);
-        }
-        if let Some(id) = self.by_address.get(&source) {
-            return Some(*id);
-        }
-        // The reply to our first check, from one that has not checked us yet. Nothing else comes from strangers.
-        if !bytes.starts_with(&[1]) {
-            return None;
-        }
-        let mut unconnected = self.sessions.values().filter(|s| !s.is_connected());
-        let input = Input::Receive(now, parse().ok()?);
-        unconnected.find(|s| s.accepts(&input)).map(|s| s.id)
-    }
-
-    fn learn(&mut self, source: SocketAddr, id: SessionId) {
-        let known = self.by_address.get(&source);
-        if known == Some(&id) {
-            return;
-        }
-        if let Some(former) = known.and_then(|id| self.sessions.get_mut(id)) {
-            former.addresses.retain(|a| *a != source);
-        }
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if session.addresses.len() >= ADDRESSES {
-            let oldest = session.addresses.remove(0);
-            self.by_address.remove(&oldest);
-        }
-        session.addresses.push(source);
-        self.by_address.insert(source, id);
     }
 
     /// Hand new packets to all viewers.
