@@ -79,5 +79,5 @@ uninstall:
 	  $(foreach l,$(languages),$(share)/locale/$(l)/LC_MESSAGES/aerial.mo)
 
 pot:
-	xgettext --from-code=UTF-8 --package-name=Aerial --keyword=gettext --keyword=ngettext:1,2 --keyword=pgettext:1c,2 \
+	xgettext --from-code=UTF-8 --package-name=Aerial --keyword=gettext --keyword=ngettext:1,2 --keyword=pgettext:1c,2 --add-comments=Translators \
 	  --files-from=po/POTFILES --output=po/aerial.pot

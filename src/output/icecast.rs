@@ -24,8 +24,10 @@ use crate::{
 const SEND_QUEUE: u64 = 1 << 20;
 /// A connection that held this long was a good one: the next failure starts counting anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(30);
-/// How long the server may take no bytes before the connection is given up.
-const STALL: Duration = Duration::from_secs(10);
+/// How long the server may take no bytes before the connection is given up; also how long "live" may be untrue.
+const STALL: Duration = Duration::from_secs(4);
+/// How long making the connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// A mount on an Icecast server. Its `Debug` and [`public_url`](Self::public_url) never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,6 +47,10 @@ pub struct IcecastTarget {
 }
 
 impl IcecastTarget {
+    fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Address without user or password.
     pub fn public_url(&self) -> String {
         format!("icecast://{}:{}{}", self.host, self.port, self.mount)
@@ -156,7 +162,7 @@ pub(super) async fn run(context: Context, target: IcecastTarget) {
             // Trying a wrong password again and again only fills the server's log.
             return context.tell(OutputState::Failed(error));
         }
-        let delay = delays.next().unwrap_or(STALL);
+        let delay = delays.next().unwrap_or(CONNECT);
         context.tell(OutputState::Waiting {
             retry_at: SystemTime::now() + delay,
             error,
@@ -203,7 +209,7 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
         .property("password", &target.password)
         .property("sync", false)
         .property("async", false)
-        .property("timeout", STALL.as_millis() as u32)
+        .property("timeout", CONNECT.as_millis() as u32)
         .build()
     {
         Ok(sink) => sink,
@@ -238,7 +244,7 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
             None => other(&"the connection ended"),
         },
         () = send(head, feed, &source) => other(&"the encoders were restarted"),
-        () = context.report(&progress) => other(&"the connection ended"),
+        () = context.report(&progress, STALL) => OutputError::Stalled { host: target.host_and_port() },
         () = listing => other(&"the connection ended"),
     }
 }
@@ -284,7 +290,7 @@ async fn send(head: bytes::Bytes, mut feed: ChunkFeed, source: &gst_app::AppSrc)
 
 /// GStreamer's and libshout's words to ours.
 fn classify(target: &IcecastTarget, e: &PipelineError) -> OutputError {
-    let host = format!("{}:{}", target.host, target.port);
+    let host = target.host_and_port();
     let details = e.debug.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|w| details.contains(w));
     if says(&[

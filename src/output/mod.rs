@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use gst::prelude::*;
@@ -311,21 +311,28 @@ impl Context {
         self.stop.cancelled().await;
     }
 
-    /// Follow the progress of a sink for ever: bytes are counted, and the state is live from the first accepted
-    /// buffer on.
-    async fn report(&self, progress: &Progress) {
+    /// Follow the progress of a sink: bytes are counted, and the state is live from the first accepted buffer on. Done
+    /// when nothing was accepted for `stall`: then "live" would not be true any more.
+    async fn report(&self, progress: &Progress, stall: Duration) {
         let before = self.cell.bytes.load(Relaxed);
         loop {
             let accepted = progress.accepted.load(Relaxed);
-            if accepted > 0 {
-                self.cell.bytes.store(before + accepted, Relaxed);
-                if !matches!(*self.cell.state.borrow(), OutputState::Live { .. }) {
-                    self.tell(OutputState::Live {
-                        since: SystemTime::now(),
-                    });
-                }
+            if accepted == 0 {
+                progress.moved.notified().await;
+                continue;
             }
-            progress.moved.notified().await;
+            self.cell.bytes.store(before + accepted, Relaxed);
+            if !matches!(*self.cell.state.borrow(), OutputState::Live { .. }) {
+                self.tell(OutputState::Live {
+                    since: SystemTime::now(),
+                });
+            }
+            if tokio::time::timeout(stall, progress.moved.notified())
+                .await
+                .is_err()
+            {
+                return;
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     fs::OpenOptions,
     io::ErrorKind,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{Context, Progress};
@@ -17,6 +18,9 @@ use crate::{
     message::OutputState,
     mux::{Feeder, FeederEnd},
 };
+
+/// A disk that takes nothing for this long is given up: "live" would be untrue.
+const STALL: Duration = Duration::from_secs(15);
 
 /// The muxer for a file name, by its ending.
 fn muxer(path: &Path) -> Option<&'static str> {
@@ -132,7 +136,7 @@ pub(super) async fn run(context: Context, path: PathBuf, overwrite: bool) {
     };
     let end = tokio::select! {
         end = feeder.ended() => end,
-        () = context.report(&progress) => FeederEnd::Running,
+        () = context.report(&progress, STALL) => FeederEnd::Failed("nothing could be written for a long time".into()),
         () = context.stopped() => FeederEnd::Running,
     };
     let end = match feeder.finish(true).await {
