@@ -214,6 +214,10 @@ fn the_readme_names_every_route() {
                 let route = rest.split('"').next().unwrap();
                 // What follows a variable part is told in words.
                 let fixed = route.split('{').next().unwrap().trim_end_matches('/');
+                // Parts of the watch page.
+                if route.ends_with(".js") || route.ends_with(".css") {
+                    continue;
+                }
                 assert!(
                     fixed.is_empty() || readme.contains(fixed),
                     "README.md does not name {route} of {}",
@@ -254,10 +258,10 @@ fn the_readme_names_every_option() {
                 .then(|| option.split([' ', '[']).next().unwrap().to_string())
         });
         for option in options.filter(|o| o != "--help" && o != "--version") {
-            assert!(
-                readme.contains(&format!("{option}`")) || readme.contains(&format!("{option} ")),
-                "README.md does not name {option}"
-            );
+            let named = readme.match_indices(&option).any(|(at, _)| {
+                !readme[at + option.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-')
+            });
+            assert!(named, "README.md does not name {option}");
         }
     }
 }

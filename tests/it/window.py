@@ -7,7 +7,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -69,6 +68,8 @@ def story(app, browsers):
     address = ui.wait(lambda: link(ui), "the link to be shown")
     ui.wait(lambda: served(address + "/"), f"{address}/ to be served")
 
+    # The list is on a page of its own; its tab carries the number of viewers.
+    ui.click(ui.find(None, re.compile(r"^Viewers")))
     browser = subprocess.Popen(
         [os.path.join(BED, "browser-view"), "--until-eof", "--timeout", "60", address + "/live.webm"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -79,7 +80,7 @@ def story(app, browsers):
     print("viewer:", row)
     shot("live")
 
-    kick = ui.find("button", re.compile(r"^(Kick|Let go|Remove|Disconnect)"))
+    kick = ui.find("button", re.compile(r"^Kick "))
     ui.click(kick)
     ui.wait(lambda: browser_row(ui) is None, "the viewer to leave the list")
     shot("alone")
@@ -88,11 +89,12 @@ def story(app, browsers):
     assert saw["frames"] > 0 and saw["width"] > 0, saw
     browser.wait()
 
-    stop = ui.find("button", re.compile(r"^(End|Stop)"))
+    stop = ui.find("button", re.compile(r"^End$"))
     ui.click(stop)
     ui.wait(lambda: not served(address + "/live.webm"), "the stream to end")
     ui.find("button", re.compile(r"^Go live"))
     shot("ended")
+    ui.keys("ctrl+q")
 
 
 def main():
@@ -100,9 +102,8 @@ def main():
     browsers = []
     try:
         story(app, browsers)
-        app.send_signal(signal.SIGINT)
         code = app.wait(20)
-        assert code == 0, f"after Ctrl-C it ended with {code}"
+        assert code == 0, f"it ended with {code}"
     except BaseException:
         try:
             shot("failed")

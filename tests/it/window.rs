@@ -23,7 +23,7 @@ fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go
     let desktop = Desktop::start(&["--no-portal"]);
     let home = Home::new();
     // Pictures for people to look at.
-    let shots = checkout("target/screenshots");
+    let shots = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     std::fs::create_dir_all(&shots).unwrap();
     let story = home
         .aerial(&[], Some(&desktop.variables))

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `aerial live`: on the air until asked to end.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use serde_json::json;
+use studio::{
+    Studio,
+    error::{Remedy, StudioError},
+    message::{AirState, Command, Event, OutputState, SourceState},
+    settings::units,
+};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{Live, Style, complain, options::options, refuse, say_error};
+
+/// Broadcast as told by the options.
+pub(super) fn live(live: &Live) -> ExitCode {
+    let duration = match live.duration.as_deref().map(units::time).transpose() {
+        Ok(duration) => duration,
+        Err(e) => return refuse(&e.into()),
+    };
+    let options = match options(live) {
+        Ok(options) => options,
+        Err(e) => return refuse(&e),
+    };
+    let token = options.api_token.clone();
+    let studio = match Studio::start(options) {
+        Ok(studio) => studio,
+        Err(e) => return refuse(&e),
+    };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
+        complain(
+            "The system gives no more resources.",
+            "Close other programs.",
+        );
+        return ExitCode::FAILURE;
+    };
+    say_links(&studio, &token, live.status);
+    let code = runtime.block_on(follow(&studio, duration, live.status));
+    // Ends outputs, finishes recordings.
+    drop(studio);
+    code
+}
+
+fn say_links(studio: &Studio, token: &str, style: Style) {
+    let links = studio.links();
+    let base = links.first().cloned().unwrap_or_default();
+    let mut out = io::stdout().lock();
+    let _ = match style {
+        Style::Json => writeln!(
+            out,
+            "{}",
+            json!({
+                "event": "serving",
+                "links": {
+                    "watch": format!("{base}/"),
+                    "webm": format!("{base}/live.webm"),
+                    "whep": format!("{base}/whep"),
+                    "signalling": format!("{}/signalling", base.replacen("http", "ws", 1)),
+                    "status": format!("{base}/api/v1/status"),
+                    "all": links,
+                },
+                "api_token": token,
+            })
+        ),
+        Style::Text => {
+            for link in &links {
+                let _ = writeln!(out, "Watch at   {link}/");
+            }
+            let _ = writeln!(out, "WebM at    {base}/live.webm");
+            writeln!(out, "API token  {token}")
+        }
+    };
+    let _ = out.flush();
+}
+
+/// Go live and tell what happens, until asked to end.
+async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> ExitCode {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        complain("Signals cannot be received.", "Start Aerial again.");
+        return ExitCode::FAILURE;
+    };
+    let mut events = studio.events();
+    let mut complaints = Complaints::default();
+    for source in studio.sources() {
+        complaints.source(&source.spec, &source.state);
+    }
+    for output in studio.outputs() {
+        complaints.output(&output.name, &output.state);
+    }
+    studio.command(Command::GoLive);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut end = None;
+    loop {
+        let over = async {
+            match end {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => return ExitCode::SUCCESS,
+            _ = terminate.recv() => return ExitCode::SUCCESS,
+            () = over => return ExitCode::SUCCESS,
+            _ = ticks.tick() => say_status(studio, style),
+            event = events.recv() => match event {
+                Ok(Event::Air(state)) => {
+                    if let (AirState::Live { .. }, None, Some(duration)) = (state, end, duration) {
+                        end = Some(tokio::time::Instant::now() + duration);
+                    }
+                    say_status(studio, style);
+                }
+                Ok(Event::Source(source)) => {
+                    complaints.source(&source.spec, &source.state);
+                    say_status(studio, style);
+                }
+                Ok(Event::Output(output)) => {
+                    complaints.output(&output.name, &output.state);
+                    say_status(studio, style);
+                }
+                Ok(Event::Refused(error)) => {
+                    say_error(&error);
+                    if matches!(error, StudioError::Program(_)) {
+                        return ExitCode::FAILURE;
+                    }
+                }
+                Ok(
+                    Event::SourceRemoved(_)
+                    | Event::OutputRemoved(_)
+                    | Event::ViewerJoined(_)
+                    | Event::ViewerLeft(_)
+                    | Event::Devices(_)
+                    | Event::Encoding(_),
+                ) | Err(RecvError::Lagged(_)) => (),
+                Err(RecvError::Closed) => return ExitCode::FAILURE,
+            },
+        }
+    }
+}
+
+fn say_status(studio: &Studio, style: Style) {
+    let status = studio.snapshot();
+    let line = match style {
+        Style::Json => match serde_json::to_string(&status) {
+            Ok(line) => line,
+            Err(_) => return,
+        },
+        Style::Text => {
+            let rate: u64 = status.encoders.iter().map(|e| e.bitrate).sum();
+            format!(
+                "{:<8} {} encoder(s), {} viewer(s), {:.1} Mbit/s. {}",
+                status.air,
+                status.encoders.len(),
+                status.viewers.len(),
+                rate as f64 / 1e6,
+                status.health
+            )
+        }
+    };
+    // A reader that went away is no reason to stop broadcasting.
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Says each trouble once, until it is another one.
+#[derive(Default)]
+struct Complaints(BTreeMap<String, String>);
+
+impl Complaints {
+    fn source(&mut self, name: &str, state: &SourceState) {
+        match state {
+            SourceState::Lost { error, .. } => self.say(name, error),
+            SourceState::Live => drop(self.0.remove(name)),
+            SourceState::Starting => (),
+        }
+    }
+
+    fn output(&mut self, name: &str, state: &OutputState) {
+        match state {
+            OutputState::Waiting { error, .. } | OutputState::Failed(error) => {
+                self.say(name, error)
+            }
+            OutputState::Live { .. } => drop(self.0.remove(name)),
+            OutputState::Off | OutputState::Connecting { .. } => (),
+        }
+    }
+
+    fn say(&mut self, name: &str, error: &(impl Display + Remedy)) {
+        let text = error.to_string();
+        if self.0.get(name) != Some(&text) {
+            say_error(error);
+            self.0.insert(name.to_string(), text);
+        }
+    }
+}

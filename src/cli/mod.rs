@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The command line: `aerial live | devices | check`, and the window without any of them.
+
+mod live;
+mod options;
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use serde_json::json;
+use studio::{
+    error::{Remedy, StudioError},
+    message::MediaKind,
+    source::Watch,
+};
+
+use crate::check;
+
+/// The options cannot be used.
+const BAD_ARGUMENTS: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "aerial",
+    version,
+    about = "Broadcast to browsers and Icecast at once",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<What>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Broadcast without a window
+    Live(Box<Live>),
+    /// List cameras and microphones
+    Devices {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what is installed and what is missing
+    Check,
+}
+
+#[derive(Args, Default)]
+struct Live {
+    /// Take options from a saved profile or a TOML file; options given here go first
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// Picture: test, camera[:NAME], file:PATH or none; several are tiled [default: test]
+    #[arg(long, value_name = "SPEC")]
+    video: Vec<String>,
+    /// Sound: tone, mic[:NAME], file:PATH, silence or none; several are mixed [default: silence]
+    #[arg(long, value_name = "SPEC")]
+    audio: Vec<String>,
+    /// Size of the picture [default: 1280x720]
+    #[arg(long, value_name = "WxH")]
+    size: Option<String>,
+    /// Pictures per second [default: 30]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=120))]
+    fps: Option<u32>,
+    /// Codec of the picture: vp8 or vp9 [default: vp8]
+    #[arg(long, value_name = "CODEC")]
+    video_codec: Option<String>,
+    /// Bitrate of the picture [default: 2500k]
+    #[arg(long, value_name = "BITRATE")]
+    video_bitrate: Option<String>,
+    /// Codec of the sound: opus [default: opus]
+    #[arg(long, value_name = "CODEC")]
+    audio_codec: Option<String>,
+    /// Bitrate of the sound [default: 128k]
+    #[arg(long, value_name = "BITRATE")]
+    audio_bitrate: Option<String>,
+    /// Longest time between two key frames [default: 2s]
+    #[arg(long, value_name = "TIME")]
+    key_interval: Option<String>,
+    /// Serve viewers at this address; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Serve everybody on this network, at port 8080
+    #[arg(long)]
+    share: bool,
+    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm
+    #[arg(long, value_name = "URL")]
+    icecast: Vec<String>,
+    /// Record to a .webm or .mkv file
+    #[arg(long, value_name = "FILE")]
+    record: Vec<PathBuf>,
+    /// Let --record replace existing files
+    #[arg(long)]
+    overwrite: bool,
+    /// End by itself this long after going live
+    #[arg(long, value_name = "SECONDS")]
+    duration: Option<String>,
+    /// How to tell what happens
+    #[arg(long, value_enum, default_value_t = Style::Text)]
+    status: Style,
+    /// Token for the control routes [default: AERIAL_API_TOKEN, else one made at the first start]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "AERIAL_API_TOKEN",
+        hide_env_values = true
+    )]
+    api_token: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Style {
+    /// A line of words
+    #[default]
+    Text,
+    /// An object a line
+    Json,
+}
+
+/// Read the command line and do what it says.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            let _ = e.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(e) => {
+            // Clap's first line says what; its usage dump is left out.
+            let text = e.to_string();
+            let what = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            let what = what.trim_end_matches(':');
+            complain(
+                &format!("{what}."),
+                "\"aerial live --help\" lists the options.",
+            );
+            return ExitCode::from(BAD_ARGUMENTS);
+        }
+    };
+    if let Err(e) = gst::init() {
+        complain(
+            &format!("GStreamer cannot be started: {e}."),
+            "Install GStreamer 1.22 or newer.",
+        );
+        return ExitCode::FAILURE;
+    }
+    match cli.command {
+        Some(What::Live(live)) => live::live(&live),
+        Some(What::Devices { json }) => devices(json),
+        Some(What::Check) => check::run(),
+        None => window(),
+    }
+}
+
+#[cfg(feature = "ui")]
+fn window() -> ExitCode {
+    match options::options(&Live::default()) {
+        // The window looks itself what is there to be shown.
+        Ok(options) => crate::ui::run(studio::StudioOptions {
+            video: vec![],
+            audio: vec![],
+            ..options
+        }),
+        Err(e) => refuse(&e),
+    }
+}
+
+#[cfg(not(feature = "ui"))]
+fn window() -> ExitCode {
+    complain(
+        "This Aerial was built without its window.",
+        "Use \"aerial live\".",
+    );
+    ExitCode::from(BAD_ARGUMENTS)
+}
+
+/// One sentence and one remedy, at most two lines.
+fn complain(what: &str, remedy: &str) {
+    let _ = writeln!(
+        io::stderr(),
+        "aerial: {}\n{}",
+        what.replace('\n', " "),
+        remedy.replace('\n', " ")
+    );
+}
+
+fn say_error(e: &(impl Display + Remedy)) {
+    complain(&e.to_string(), &e.remedy());
+}
+
+fn refuse(e: &StudioError) -> ExitCode {
+    say_error(e);
+    match e {
+        StudioError::Spec(_) => ExitCode::from(BAD_ARGUMENTS),
+        StudioError::Serve(_)
+        | StudioError::Source(_)
+        | StudioError::Output(_)
+        | StudioError::Incomplete { .. }
+        | StudioError::Program(_)
+        | StudioError::Encoder { .. }
+        | StudioError::OnlyOffAir(_)
+        | StudioError::OnlyAtStart(_)
+        | StudioError::Token { .. }
+        | StudioError::NoSuchViewer
+        | StudioError::NoSuchOutput(_) => ExitCode::FAILURE,
+    }
+}
+
+fn devices(as_json: bool) -> ExitCode {
+    let watch = Watch::start();
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
+        complain(
+            "The system gives no more resources.",
+            "Close other programs.",
+        );
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(watch.ready(Duration::from_secs(5)));
+    let found = watch.list();
+    let mut out = io::stdout().lock();
+    if as_json {
+        let _ = writeln!(out, "{}", json!(found));
+        return ExitCode::SUCCESS;
+    }
+    if found.is_empty() {
+        let _ = writeln!(out, "No camera and no microphone is plugged in.");
+    }
+    for device in found {
+        let word = match device.kind {
+            MediaKind::Video => "camera",
+            MediaKind::Audio => "mic",
+        };
+        let _ = writeln!(out, "{word}:{}\t{}", device.name, device.id);
+    }
+    ExitCode::SUCCESS
+}

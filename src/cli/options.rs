@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The words of the command line and of a profile, checked and made into options of the engine.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    str::FromStr,
+};
+
+use studio::{
+    StudioOptions,
+    encode::{Codec, EncodeSettings},
+    error::{SpecError, StudioError},
+    message::MediaKind,
+    output::{OutputSpec, Target, check_recording},
+    settings::{self, Profile, units},
+    source::{AudioSpec, VideoSpec},
+};
+
+use super::Live;
+
+/// Where the built-in server listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// The words of the command line and the profile, checked.
+pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
+    let profile = match &live.profile {
+        Some(name) => Profile::load(name)?,
+        None => Profile::default(),
+    };
+    let first = |a: &Option<String>, b: &Option<String>| a.clone().or_else(|| b.clone());
+    let mut encoding = EncodeSettings::default();
+    if let Some(text) = first(&live.size, &profile.size) {
+        (encoding.width, encoding.height) = units::size(&text)?;
+    }
+    if let Some(fps) = live.fps.or(profile.fps) {
+        encoding.fps = fps.clamp(1, 120);
+    }
+    if let Some(name) = first(&live.video_codec, &profile.video_codec) {
+        encoding.video = Codec::find(&name, MediaKind::Video)?;
+    }
+    if let Some(name) = first(&live.audio_codec, &profile.audio_codec) {
+        encoding.audio = Codec::find(&name, MediaKind::Audio)?;
+    }
+    if let Some(text) = first(&live.video_bitrate, &profile.video_bitrate) {
+        encoding.video_bitrate = units::bitrate(&text)?;
+    }
+    if let Some(text) = first(&live.audio_bitrate, &profile.audio_bitrate) {
+        // Opus itself allows no more.
+        encoding.audio_bitrate = units::bitrate(&text)?.min(510_000);
+    }
+    if let Some(text) = first(&live.key_interval, &profile.key_interval) {
+        encoding.key_interval = units::time(&text)?;
+    }
+    if live.share && live.listen.is_some() {
+        return Err(SpecError::Conflict("--share", "--listen").into());
+    }
+    let listen = match first(&live.listen, &profile.listen) {
+        _ if live.share => (Ipv4Addr::UNSPECIFIED, 8080).into(),
+        Some(text) => address(&text)?,
+        None if profile.share => (Ipv4Addr::UNSPECIFIED, 8080).into(),
+        None => address(LISTEN)?,
+    };
+    let mut outputs = Vec::new();
+    let records = if live.record.is_empty() {
+        &profile.record
+    } else {
+        &live.record
+    };
+    for (i, path) in records.iter().enumerate() {
+        check_recording(path, live.overwrite)?;
+        outputs.push(OutputSpec {
+            name: numbered("record", i),
+            enabled: true,
+            target: Target::Record {
+                path: path.clone(),
+                overwrite: live.overwrite,
+            },
+        });
+    }
+    let servers = if live.icecast.is_empty() {
+        &profile.icecast
+    } else {
+        &live.icecast
+    };
+    for (i, url) in servers.iter().enumerate() {
+        outputs.push(OutputSpec {
+            name: numbered("icecast", i),
+            enabled: true,
+            target: Target::Icecast(url.parse()?),
+        });
+    }
+    let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
+    let audio = specs(&live.audio, &profile.audio, AudioSpec::Silence)?;
+    if video.len() > 1 && video.contains(&VideoSpec::None) {
+        return Err(SpecError::Conflict("--video none", "another --video").into());
+    }
+    if audio.len() > 1 && audio.contains(&AudioSpec::None) {
+        return Err(SpecError::Conflict("--audio none", "another --audio").into());
+    }
+    Ok(StudioOptions {
+        video,
+        audio,
+        encoding,
+        listen,
+        api_token: match live.api_token.clone().filter(|t| !t.is_empty()) {
+            Some(token) => token,
+            None => settings::api_token()?,
+        },
+        outputs,
+    })
+}
+
+fn numbered(word: &str, i: usize) -> String {
+    match i {
+        0 => word.to_string(),
+        n => format!("{word}-{}", n + 1),
+    }
+}
+
+fn specs<T: FromStr<Err = SpecError>>(
+    given: &[String],
+    saved: &[String],
+    default: T,
+) -> Result<Vec<T>, SpecError> {
+    let words = if given.is_empty() { saved } else { given };
+    if words.is_empty() {
+        return Ok(vec![default]);
+    }
+    words.iter().map(|w| w.parse()).collect()
+}
+
+fn address(text: &str) -> Result<SocketAddr, SpecError> {
+    text.to_socket_addrs()
+        .ok()
+        .and_then(|mut all| all.next())
+        .ok_or_else(|| SpecError::Listen(text.to_string()))
+}
