@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The leg's place in the encode: a lease and a feed per track, payloads made once.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     payload::{self, Row},
@@ -14,6 +17,9 @@ use crate::{
 
 /// The encoder makes at most one key frame in this time, so asking more often is of no use.
 const KEY_EVERY: Duration = Duration::from_millis(500);
+/// Who comes this soon after a key frame gets it and what followed; later, a new one is quicker. A little longer than
+/// the encoder's limit, for the time a key frame takes.
+const FRESH: Duration = Duration::from_millis(600);
 /// An encoder that fails at once is started again at most this often.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,6 +52,9 @@ pub(super) struct Track {
     ended: bool,
     asked: Option<Instant>,
     wanted: bool,
+    /// The frames since the last key frame, while it is fresh, and when it came.
+    fresh: Vec<Arc<Frame>>,
+    fresh_from: Instant,
 }
 
 /// What a track brought.
@@ -75,6 +84,8 @@ impl Track {
             ended: false,
             asked: None,
             wanted: false,
+            fresh: Vec::new(),
+            fresh_from: now,
         })
     }
 
@@ -94,7 +105,7 @@ impl Track {
         encoders: &Encoders,
         anchor: &mut Option<Instant>,
         now: Instant,
-        into: &mut Vec<Frame>,
+        into: &mut Vec<Arc<Frame>>,
     ) -> News {
         let mut news = News::default();
         if self.ended {
@@ -108,6 +119,7 @@ impl Track {
             Taken::Ended => {
                 // Restarted, or failed: read on, with a new lease so that a failed one is started again.
                 self.ended = true;
+                self.fresh.clear();
                 if now >= self.renewed + RENEW_EVERY {
                     self.renew(encoders, now);
                 }
@@ -125,11 +137,15 @@ impl Track {
         }
         news.skipped = self.feed.skipped() - self.skipped;
         self.skipped = self.feed.skipped();
+        if news.skipped > 0 {
+            self.fresh.clear();
+        }
         let Some(row) = self.row else {
             self.packets.clear();
             return news;
         };
-        for packet in self.packets.drain(..) {
+        let mut packets = std::mem::take(&mut self.packets);
+        for packet in packets.drain(..) {
             let anchor = *anchor.get_or_insert_with(|| now.checked_sub(packet.pts).unwrap_or(now));
             let mut payloads = Vec::new();
             row.chop(&packet, self.number, &mut payloads);
@@ -137,14 +153,19 @@ impl Track {
             if packet.key {
                 self.wanted = false;
             }
-            into.push(Frame {
+            let frame = Arc::new(Frame {
                 rung: self.rung,
                 key: packet.key,
                 ticks: row.ticks(&packet),
                 wallclock: anchor + packet.pts,
                 payloads,
             });
+            if self.rung == RungId::Video {
+                self.keep(&frame, now);
+            }
+            into.push(frame);
         }
+        self.packets = packets;
         news
     }
 
@@ -159,6 +180,26 @@ impl Track {
         self.skipped = 0;
         self.codec = None;
         self.row = None;
+    }
+
+    /// Keep a frame for those who come soon after a key frame, when the encoder would not make another.
+    fn keep(&mut self, frame: &Arc<Frame>, now: Instant) {
+        if frame.key {
+            self.fresh_from = now;
+            self.fresh.clear();
+        } else if self.fresh.is_empty() {
+            return;
+        }
+        if now < self.fresh_from + FRESH {
+            self.fresh.push(frame.clone());
+        } else {
+            self.fresh.clear();
+        }
+    }
+
+    /// All frames since the last key frame, if that is not long ago.
+    pub(super) fn fresh(&self) -> &[Arc<Frame>] {
+        &self.fresh
     }
 
     /// A viewer needs a key frame.

@@ -27,6 +27,9 @@ pub(super) use negotiate::{Offered, OnAir};
 /// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
+/// A millisecond of video: between frames sent together.
+const CATCH_UP_TICKS: u32 = 90;
+
 /// A frame as all viewers get it.
 pub(super) struct Frame {
     pub(super) rung: RungId,
@@ -56,6 +59,8 @@ pub(super) struct Around<'a> {
 /// What came out of driving a session.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Turn {
+    /// It is connected now, and has no picture yet.
+    pub(super) came: bool,
     /// It needs a key frame.
     pub(super) wants_key: bool,
     /// It is over.
@@ -64,6 +69,7 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) const OVER: Turn = Turn {
+        came: false,
         wants_key: false,
         over: true,
     };
@@ -140,39 +146,46 @@ impl Session {
     }
 
     /// Queue frames for sending; `true` if there is something to send now.
-    pub(super) fn write(&mut self, frames: &[Frame]) -> bool {
+    pub(super) fn write(&mut self, frames: &[Arc<Frame>]) -> bool {
+        let mut any = false;
+        for frame in frames {
+            any |= self.put(frame, frame.ticks);
+        }
+        any
+    }
+
+    /// Queue what was sent since the last key frame, for one who has just come. The times are drawn together, so that
+    /// it is decoded at once and leaves no delay.
+    pub(super) fn catch_up(&mut self, frames: &[Arc<Frame>]) {
+        let Some(last) = frames.last() else { return };
+        for (before, frame) in (0..frames.len() as u32).rev().zip(frames) {
+            self.put(frame, last.ticks.wrapping_sub(before * CATCH_UP_TICKS));
+        }
+    }
+
+    fn put(&mut self, frame: &Frame, ticks: u32) -> bool {
         if !self.connected {
             return false;
         }
-        let mut any = false;
-        for frame in frames {
-            let (lane, is_video) = match frame.rung {
-                RungId::Video => (&mut self.video, true),
-                RungId::Audio => (&mut self.audio, false),
-            };
-            let Some(lane) = lane else { continue };
-            if lane.needs_key && !frame.key {
-                continue;
-            }
-            let mut api = self.rtc.direct_api();
-            let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
-                continue;
-            };
-            lane.needs_key = false;
-            let last = frame.payloads.len().saturating_sub(1);
-            for (n, payload) in frame.payloads.iter().enumerate() {
-                let packet = RtpWrite::new(
-                    lane.pt,
-                    lane.seq.inc(),
-                    frame.ticks,
-                    frame.wallclock,
-                    payload.clone(),
-                );
-                stream.write_rtp(packet.marker(is_video && n == last).nackable(is_video));
-            }
-            any |= !frame.payloads.is_empty();
+        let (lane, is_video) = match frame.rung {
+            RungId::Video => (&mut self.video, true),
+            RungId::Audio => (&mut self.audio, false),
+        };
+        let Some(lane) = lane.as_mut().filter(|lane| !lane.needs_key || frame.key) else {
+            return false;
+        };
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
+            return false;
+        };
+        lane.needs_key = false;
+        let last = frame.payloads.len().saturating_sub(1);
+        for (n, payload) in frame.payloads.iter().enumerate() {
+            let seq = lane.seq.inc();
+            let packet = RtpWrite::new(lane.pt, seq, ticks, frame.wallclock, payload.clone());
+            stream.write_rtp(packet.marker(is_video && n == last).nackable(is_video));
         }
-        any
+        !frame.payloads.is_empty()
     }
 
     /// Whether the datagram is for this session.
@@ -249,8 +262,7 @@ impl Session {
         match event {
             Event::Connected => {
                 self.connected = true;
-                // The encoder is asked once for all who come within its limit.
-                turn.wants_key = self.video.is_some();
+                turn.came = self.video.is_some();
                 self.guard = Some(audience.join(Who {
                     transport: Transport::Webrtc,
                     format: self.format(),

@@ -44,6 +44,22 @@ async fn a_viewer_gets_picture_and_sound_from_a_key_frame_on_and_nothing_leaks()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_who_comes_right_after_another_need_not_wait_for_the_next_key_frame() {
+    let mut slow = settings();
+    slow.key_interval = Duration::from_secs(600);
+    let rig = rig(slow);
+    let (mut first, _) = Viewer::watch(&rig.leg).await;
+    first.frames(1).await;
+    for _ in 0..3 {
+        let (mut next, _) = Viewer::watch(&rig.leg).await;
+        let video = next.frames(30).await.remove("VP8").unwrap();
+        assert!(video[0].0);
+        assert!(video.windows(2).all(|w| w[0].1 < w[1].1), "{video:?}");
+        assert!(video.iter().skip(1).all(|f| f.2), "{video:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_own_offer_is_answered_by_a_viewer_who_trickles_its_address() {
     let mut rig = rig(settings());
     let (id, offer) = rig.leg.offer(who()).await.unwrap();

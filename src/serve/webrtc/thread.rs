@@ -103,7 +103,7 @@ struct LegThread {
     audio: Option<Track>,
     /// When the program's time was zero: one for both tracks, so that they stay in step.
     anchor: Option<Instant>,
-    frames: Vec<Frame>,
+    frames: Vec<Arc<Frame>>,
     watchers: Vec<mpsc::UnboundedSender<SessionId>>,
     looked: Instant,
 }
@@ -261,8 +261,8 @@ impl LegThread {
         self.with(id, |session, around| {
             said = session.answer(answer, around, now);
             Turn {
-                wants_key: false,
                 over: said.is_err(),
+                ..Turn::default()
             }
         });
         said
@@ -286,7 +286,12 @@ impl LegThread {
         }
     }
 
-    fn heed(&mut self, id: SessionId, turn: Turn) {
+    fn heed(&mut self, id: SessionId, mut turn: Turn) {
+        if turn.came {
+            let shown = self.catch_up(id);
+            turn.wants_key |= shown.is_none_or(|turn| turn.wants_key);
+            turn.over |= shown.is_some_and(|turn| turn.over);
+        }
         if turn.wants_key
             && let Some(video) = &mut self.video
         {
@@ -295,6 +300,23 @@ impl LegThread {
         if turn.over {
             self.end(id);
         }
+    }
+
+    /// Show the last key frame and what followed to one who has just come. `None` if it is too old.
+    fn catch_up(&mut self, id: SessionId) -> Option<Turn> {
+        let fresh = self.video.as_ref().map(Track::fresh)?;
+        let session = self.sessions.get_mut(&id).filter(|_| !fresh.is_empty())?;
+        let mut around = Around {
+            wire: &mut self.wire,
+            audience: &self.audience,
+        };
+        let now = Instant::now();
+        let turn = confined(|| {
+            session.catch_up(fresh);
+            session.drive(&mut around, now)
+        });
+        queue(&mut self.timers, session);
+        Some(turn.unwrap_or(Turn::OVER))
     }
 
     /// End a session, telling the viewer; `false` if there is none of that name.
@@ -382,7 +404,7 @@ impl LegThread {
                 });
                 let turn = turn.unwrap_or(Turn::OVER);
                 queue(&mut self.timers, session);
-                if turn.over || turn.wants_key {
+                if turn.over || turn.wants_key || turn.came {
                     over.push((session.id, turn));
                 }
             }
