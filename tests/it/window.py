@@ -72,6 +72,8 @@ def story(app, browsers):
     ui.click(ui.find(None, re.compile(r"^Viewers")))
     browser = subprocess.Popen(
         [os.path.join(BED, "browser-view"), "--until-eof", "--timeout", "60", address + "/live.webm"],
+        # What the browser leaves behind is not the program's.
+        env={k: v for k, v in os.environ.items() if k not in ("TMPDIR", "AERIAL_TEST_RUN")},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     browsers.append(browser)
     first = json.loads(browser.stdout.readline())
