@@ -64,6 +64,8 @@ pub fn bench() -> Result<()> {
         drop(aerial);
         for (i, crowd) in CROWDS.iter().enumerate().skip(1) {
             let (mut sender, port) = Role::start(&["bare", &crowd.to_string(), &trace])?;
+            // It has said its port; that it is ready, it says next.
+            sender.line()?;
             let mut used = cost(sender.pid(), &format!("127.0.0.1:{port}"), *crowd)?;
             used.lost += sender.count()?["skipped"].as_f64().unwrap_or(0.0);
             bare[i].push(used);

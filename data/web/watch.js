@@ -6,6 +6,7 @@
 const video = document.getElementById("video");
 const message = document.getElementById("message");
 const unmute = document.getElementById("unmute");
+const again = document.getElementById("again");
 const tally = document.getElementById("tally");
 const how = document.getElementById("how");
 
@@ -15,6 +16,7 @@ const BEHIND_S = 1.5;          // further behind the live edge than this is caug
 function say(text) { message.textContent = text; }
 
 class OffAir extends Error {}
+class Ended extends Error {}   // ended by the other side, not by the network
 
 // Resolves when the video really shows or sounds, rejects when `broken` does or time is up.
 function playing(broken) {
@@ -54,10 +56,12 @@ const ways = {
         // No more delay than the network needs.
         if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
       };
+      let farewell = null;
       const broken = new Promise((_, reject) => {
         peer.onconnectionstatechange = () => {
           if (["failed", "closed", "disconnected"].includes(peer.connectionState)) reject(new Error("connection lost"));
         };
+        farewell = () => reject(new Ended());
       });
       await peer.setLocalDescription();
       const response = await checked(await fetch("whep", {
@@ -67,6 +71,9 @@ const ways = {
       }));
       place = response.headers.get("Location");
       await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+      // A farewell is heard by the transport only; the connection itself would take it for silence.
+      const transport = peer.getReceivers().map(receiver => receiver.transport).find(Boolean);
+      if (transport) transport.onstatechange = () => { if (transport.state === "closed") farewell(); };
       video.srcObject = stream;
       return { broken, close };
     } catch (error) {
@@ -112,7 +119,7 @@ const ways = {
           await settled();
         }
       }
-      throw new Error("stream ended");
+      throw new Ended();
     })();
     broken.catch(() => {});
     return { broken, close() { abort.abort(); video.removeAttribute("src"); URL.revokeObjectURL(url); } };
@@ -123,12 +130,20 @@ const ways = {
     video.srcObject = null;
     const broken = new Promise((_, reject) => {
       video.onerror = () => reject(new Error("the browser cannot play this"));
-      video.onended = () => reject(new Error("stream ended"));
+      video.onended = () => reject(new Ended());
     });
     video.src = "live.webm";
     return { broken, close() { video.removeAttribute("src"); video.load(); } };
   },
 };
+
+async function onAir() {
+  try {
+    return (await fetch("live.webm", { method: "HEAD" })).ok;
+  } catch {
+    return false;
+  }
+}
 
 function pause(ms) { return new Promise(resolve => setTimeout(resolve, ms)); }
 
@@ -137,7 +152,7 @@ async function watch() {
   const order = Object.keys(ways).filter(name => !wanted || name.toLowerCase() === wanted.toLowerCase());
   let everPlayed = false;
   for (;;) {
-    let offAir = false;
+    let offAir = false, letGo = false;
     for (const name of order) {
       let way = null, played = false;
       try {
@@ -152,6 +167,8 @@ async function watch() {
         await way.broken;
       } catch (error) {
         offAir = error instanceof OffAir;
+        // The other side ended it although the broadcast goes on: coming back unasked would be rude.
+        if (error instanceof Ended && played) letGo = await onAir();
         console.info(`${name}: ${error.message || error}`);
       }
       if (way) way.close();
@@ -162,6 +179,14 @@ async function watch() {
     tally.className = "";
     how.textContent = "";
     unmute.hidden = true;
+    if (letGo) {
+      say("The broadcaster ended your connection.");
+      again.hidden = false;
+      await new Promise(resolve => { again.onclick = resolve; });
+      again.hidden = true;
+      say("Connecting…");
+      continue;
+    }
     say(offAir ? (everPlayed ? "The broadcast has ended." : "The broadcast has not begun yet.")
       : "Your connection was lost. Trying again…");
     await pause(2000);

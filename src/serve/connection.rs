@@ -14,7 +14,7 @@ use axum::extract::ConnectInfo;
 use bytes::{Buf, Bytes, BytesMut};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 use tokio_util::sync::CancellationToken;
@@ -57,8 +57,15 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: Ca
 
 /// What a head asks for, as far as the ways part.
 enum Wish {
-    Live { head_only: bool, agent: String },
-    Other { websocket: bool },
+    Live {
+        head_only: bool,
+        agent: String,
+    },
+    Other {
+        websocket: bool,
+    },
+    /// HTTP/1.1 without its `Host`.
+    Nowhere,
 }
 
 async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
@@ -71,6 +78,11 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
     match wish {
         Wish::Live { head_only, agent } => {
             live::serve(socket, peer, agent, head_only, shared).await
+        }
+        Wish::Nowhere => {
+            let answer =
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = socket.write_all(answer).await;
         }
         Wish::Other { websocket } => {
             let router = shared.router.clone();
@@ -122,6 +134,9 @@ async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
                     let websocket =
                         header("upgrade").is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"));
                     return Ok(Wish::Other { websocket });
+                }
+                if request.version == Some(1) && header("host").is_none() {
+                    return Ok(Wish::Nowhere);
                 }
                 let agent = header("user-agent")
                     .map(|v| String::from_utf8_lossy(v).chars().take(200).collect());

@@ -5,6 +5,8 @@
 //! routes refuse, before anything else, every request whose `Host` could be another site's name for this computer
 //! (DNS rebinding) or whose `Origin` is not ours; then they want the token, from loopback too.
 
+use std::sync::LazyLock;
+
 use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode, Uri, header},
@@ -13,17 +15,18 @@ use axum::{
 };
 use subtle::ConstantTimeEq;
 
-/// Routes that are for our own pages and for programs only.
-const CONTROL: [&str; 4] = ["/api", "/signalling", "/whip", "/frames"];
+/// Routes that are for our own pages and for programs only. Watching by WebRTC is among them: a page somewhere must
+/// not be able to see what is meant for this computer.
+const GUARDED: [&str; 5] = ["/api", "/signalling", "/whep", "/whip", "/frames"];
 
-/// Refuse foreign `Host` and `Origin` on control routes.
+/// Refuse foreign `Host` and `Origin` on guarded routes.
 pub(super) async fn refuse_foreigners(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let control = CONTROL.iter().any(|root| {
+    let guarded = GUARDED.iter().any(|root| {
         path.strip_prefix(root)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
-    if control && !is_ours(request.headers(), request.uri()) {
+    if guarded && !is_ours(request.headers(), request.uri()) {
         let sentence =
             "This request comes from another site. Open Aerial's own page, or use its address.\n";
         return (StatusCode::FORBIDDEN, sentence).into_response();
@@ -60,13 +63,28 @@ fn is_ours(headers: &HeaderMap, uri: &Uri) -> bool {
     }
 }
 
+/// Names of this computer: `mybox` and `mybox.local`.
+static COMPUTER: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        // A kernel's name before anybody gave it one.
+        "" | "(none)" => vec![],
+        name => vec![
+            name.to_lowercase(),
+            format!("{}.local", name.to_lowercase()),
+        ],
+    }
+});
+
 /// Addresses cannot be rebound, and these names are ours. Anything else may be another site's.
 fn is_own_name(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok()
+        || COMPUTER.contains(&name.to_lowercase())
 }
 
 /// Whether the request carries `Authorization: Bearer` with this token.

@@ -43,9 +43,9 @@ pub(super) async fn serve(
         )
         .await;
     }
-    // Anybody may watch from any page: this is the same as the stream's link itself.
+    // No Access-Control-Allow-Origin: what is only for this computer must not be read by any site its user visits.
     let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nCache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n\
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nCache-Control: no-store\r\n\
          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
         shared.webm.content_type()
     );
@@ -100,7 +100,7 @@ pub(super) async fn serve(
 async fn refuse(socket: &mut TcpStream, head_only: bool, sentence: &str) {
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
-         Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{}",
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {
             String::new()
