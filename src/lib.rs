@@ -27,8 +27,8 @@
 //!                               ├──raw──▶ preview pipeline (only while somebody looks)
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
-//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers, Icecast
-//!                   └──▶ recording (a muxer of its own)
+//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
+//!                   └──▶ Icecast, recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants

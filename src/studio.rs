@@ -150,7 +150,6 @@ impl Studio {
                 runtime: handle.clone(),
                 clock: clock.clone(),
                 encoders: encoders.clone(),
-                webm: webm.clone(),
                 audience: audience.clone(),
             },
             {

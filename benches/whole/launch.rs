@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use studio::encode::{CODECS, Codec};
+use studio::encode::{CODECS, Codec, encoder_threads};
 
 use crate::{
     Result,
@@ -89,9 +89,7 @@ fn codec(name: &str) -> Result<&'static Codec> {
 
 /// The graph of a broadcast, in words; encoders as in the codec table.
 fn graph() -> Result<String> {
-    let threads = thread::available_parallelism()
-        .map_or(1, |n| n.get().min(4))
-        .to_string();
+    let threads = encoder_threads().to_string();
     let encoder = |codec: &Codec, bitrate: &str| {
         let properties = codec
             .properties

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 /// Something that reads coded packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// WebM for HTTP viewers and Icecast, muxed once.
+    /// WebM for HTTP viewers, muxed once.
     WebM,
+    /// WebM for one Icecast server, with a muxer of its own.
+    Icecast,
     /// The WebRTC leg.
     WebRtc,
     /// A recording, with a muxer of its own.
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
     use Format::*;
 
-    const ALL: [Format; 3] = [WebM, WebRtc, Record];
+    const ALL: [Format; 4] = [WebM, Icecast, WebRtc, Record];
 
     #[test]
     fn nobody_wants_anything_so_nothing_is_encoded() {

@@ -54,6 +54,12 @@ pub struct EncodeSettings {
     pub key_interval: Duration,
 }
 
+/// Threads of a video encoder: half of the processors, 4 at most. libvpx waits for its other threads by spinning, so with
+/// all processors taken a busy computer encodes slower, not faster.
+pub fn encoder_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 4))
+}
+
 impl Default for EncodeSettings {
     /// 720p30 VP8 at 2.5 Mbit/s, Opus at 128 kbit/s, a key frame every 2 s.
     fn default() -> Self {

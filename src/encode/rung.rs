@@ -13,7 +13,7 @@ use bytes::Bytes;
 use gst::prelude::*;
 use gst_utils::ConsumptionLink;
 
-use super::{Codec, EncodeSettings, Packet, PacketStream, RungId, Track};
+use super::{Codec, EncodeSettings, Packet, PacketStream, RungId, Track, encoder_threads};
 use crate::program::{Pipeline, ProgramOut};
 
 /// Three frames: an encoder that lags by more than this drops raw frames rather than delaying everybody.
@@ -75,8 +75,7 @@ impl Rung {
         tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {
         let gop = (settings.key_interval.as_secs_f64() * f64::from(settings.fps)).round() as u32;
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
-        let chain = codec.launch(settings.bitrate(id), gop.max(1), threads);
+        let chain = codec.launch(settings.bitrate(id), gop.max(1), encoder_threads());
         let coder = gst::parse::bin_from_description(&chain, true).map_err(|e| e.to_string())?;
         let encoder = coder
             .by_name("encoder")

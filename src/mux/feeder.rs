@@ -15,7 +15,7 @@ use crate::{
     error::StudioError,
     fanout::Join,
     message::MediaKind,
-    program::{Notice, Pipeline, StudioClock},
+    program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
 /// How long a muxer may take to write its end.
@@ -25,7 +25,7 @@ const FINISH_TIME: Duration = Duration::from_secs(5);
 const MUX_QUEUE: gst::ClockTime = gst::ClockTime::from_seconds(3);
 
 /// Why a feeder came to an end by itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum FeederEnd {
     /// It goes on.
     Running,
@@ -33,8 +33,8 @@ pub(crate) enum FeederEnd {
     Packets,
     /// The container is complete.
     Finished,
-    /// The pipeline failed; GStreamer's words.
-    Failed(String),
+    /// The pipeline failed.
+    Failed(PipelineError),
 }
 
 /// A muxer that is being fed. Ends when dropped; [`finish`](Feeder::finish) lets it write its end first.
@@ -88,13 +88,13 @@ impl Feeder {
             let tell = tell.clone();
             move |notice| {
                 let new = match notice {
-                    Notice::Error(e) => FeederEnd::Failed(e.to_string()),
+                    Notice::Error(e) => FeederEnd::Failed(e),
                     Notice::Eos => FeederEnd::Finished,
                     Notice::Element(_) => return,
                 };
                 // The first end is the true one.
                 tell.send_if_modified(|end| {
-                    let first = *end == FeederEnd::Running;
+                    let first = matches!(end, FeederEnd::Running);
                     if first {
                         *end = new;
                     }
@@ -140,7 +140,7 @@ impl Feeder {
             // Either track's end is the end of both.
             pumps.join_next().await;
             tell.send_if_modified(|end| {
-                let first = *end == FeederEnd::Running;
+                let first = matches!(end, FeederEnd::Running);
                 if first {
                     *end = FeederEnd::Packets;
                 }
@@ -158,7 +158,11 @@ impl Feeder {
 
     /// Wait until it comes to an end by itself.
     pub(crate) async fn ended(&mut self) -> FeederEnd {
-        match self.end.wait_for(|end| *end != FeederEnd::Running).await {
+        match self
+            .end
+            .wait_for(|end| !matches!(end, FeederEnd::Running))
+            .await
+        {
             Ok(end) => end.clone(),
             Err(_) => FeederEnd::Packets,
         }

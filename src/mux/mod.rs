@@ -49,7 +49,7 @@ pub type ChunkStream = Stream<Chunk, Bytes>;
 /// A place in the chunks of one format.
 pub type ChunkFeed = fanout::Feed<Chunk, Bytes>;
 
-/// WebM, muxed once for all HTTP viewers and Icecast servers.
+/// WebM, muxed once for all HTTP viewers.
 #[derive(Clone)]
 pub struct WebM(Arc<Owner>);
 

@@ -7,21 +7,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use gst::prelude::*;
-use tokio::sync::mpsc;
 use url::Url;
 
 use super::{Backoff, Context, Progress, listeners};
 use crate::{
+    encode::Format,
     error::{OutputError, SpecError},
-    fanout::Join,
     message::OutputState,
-    mux::{Chunk, ChunkFeed},
-    program::{Notice, Pipeline, PipelineError},
+    mux::{Feeder, FeederEnd},
+    program::PipelineError,
 };
 
-/// What the server may be behind before the feed is made to wait (and in the end to skip): about 3 s of 3 Mbit/s.
-const SEND_QUEUE: u64 = 1 << 20;
 /// A connection that held this long was a good one: the next failure starts counting anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// How long the server may take no bytes before the connection is given up; also how long "live" may be untrue.
@@ -178,28 +174,13 @@ pub(super) async fn run(context: Context, target: IcecastTarget) {
 /// One connection, from its beginning to its failure.
 ///
 /// ```text
-/// chunks of the shared WebM ─▶ appsrc ─▶ shout2send
+/// packets ─▶ webmmux ─▶ shout2send
 /// ```
+///
+/// The muxer is the connection's own, not the one of the HTTP viewers: libshout sends at the pace of the times in the
+/// stream, counted from its beginning, so a stream that does not begin at 0 would wait for as long as it is old.
 async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
-    let lease = context.webm.lease();
     let other = |e: &dyn fmt::Display| OutputError::Other(e.to_string());
-    let Some(head) = lease.stream().wait_head().await else {
-        return other(&"the muxer ended");
-    };
-    let feed = lease.stream().subscribe(Join::LastKey);
-    let (tell, mut failures) = mpsc::unbounded_channel();
-    let pipeline = context.clock.watched("icecast", move |notice| {
-        if let Notice::Error(e) = notice {
-            let _ = tell.send(e);
-        }
-    });
-    let caps = gst::Caps::new_empty_simple(context.webm.content_type());
-    let source = gst_app::AppSrc::builder()
-        .name("chunks")
-        .caps(&caps)
-        .max_bytes(0)
-        .format(gst::Format::Time)
-        .build();
     let sink = match gst::ElementFactory::make("shout2send")
         .name("server")
         .property("ip", &target.host)
@@ -216,22 +197,21 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
         Err(e) => return other(&e),
     };
     let progress = Progress::watch(&sink);
-    let parts = [source.upcast_ref(), &sink];
-    if let Err(e) = pipeline
-        .add_many(parts)
-        .and_then(|()| gst::Element::link_many(parts))
-    {
-        return other(&e);
-    }
-    // Closing blocks, so it does not happen here; the guard closes on every way out.
-    let pipeline = Blocking {
-        pipeline: Some(pipeline),
-        runtime: context.runtime.clone(),
+    // A key frame always begins a cluster, so that a listener can begin there.
+    let muxer = "webmmux streamable=true min-cluster-duration=0 offset-to-zero=true";
+    let started = Feeder::start(
+        &context.runtime,
+        &context.clock,
+        &context.encoders,
+        Format::Icecast,
+        muxer,
+        sink,
+    )
+    .await;
+    let mut feeder = match started {
+        Ok(feeder) => feeder,
+        Err(e) => return other(&e),
     };
-    // The connection itself is made on the streaming thread.
-    if let Some(Err(e)) = pipeline.pipeline.as_ref().map(Pipeline::play) {
-        return other(&e);
-    }
     let listing = async {
         match &target.admin {
             Some(admin) => listeners::follow(context, target, admin).await,
@@ -239,52 +219,14 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
         }
     };
     tokio::select! {
-        failure = failures.recv() => match failure {
-            Some(e) => classify(target, &e),
-            None => other(&"the connection ended"),
+        end = feeder.ended() => match end {
+            FeederEnd::Failed(e) => classify(target, &e),
+            FeederEnd::Running | FeederEnd::Packets | FeederEnd::Finished => {
+                other(&"the encoders were restarted")
+            }
         },
-        () = send(head, feed, &source) => other(&"the encoders were restarted"),
         () = context.report(&progress, STALL) => OutputError::Stalled { host: target.host_and_port() },
         () = listing => other(&"the connection ended"),
-    }
-}
-
-/// A pipeline whose end blocks, ended elsewhere.
-struct Blocking {
-    pipeline: Option<Pipeline>,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Drop for Blocking {
-    fn drop(&mut self) {
-        if let Some(pipeline) = self.pipeline.take() {
-            self.runtime.spawn_blocking(move || drop(pipeline));
-        }
-    }
-}
-
-/// Hand chunks over as fast as the server takes them; done when the stream ends.
-async fn send(head: bytes::Bytes, mut feed: ChunkFeed, source: &gst_app::AppSrc) {
-    let mut header = gst::Buffer::from_slice(head);
-    if let Some(buffer) = header.get_mut() {
-        buffer.set_flags(gst::BufferFlags::HEADER);
-    }
-    let mut failed = source.push_buffer(header).is_err();
-    let mut batch: Vec<Chunk> = Vec::new();
-    while !failed && feed.next_batch(&mut batch, 8).await {
-        while source.current_level_bytes() > SEND_QUEUE {
-            // The server is slow. If this lasts, the feed skips to a key frame.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        for chunk in batch.drain(..) {
-            failed |= source
-                .push_buffer(gst::Buffer::from_slice(chunk.data))
-                .is_err();
-        }
-    }
-    if failed {
-        // The pipeline's own error says why, and is on its way.
-        std::future::pending().await
     }
 }
 

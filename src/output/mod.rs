@@ -36,7 +36,6 @@ use crate::{
     audience::Audience,
     encode::Encoders,
     message::{OutputState, OutputStatus},
-    mux::WebM,
     program::StudioClock,
 };
 
@@ -97,7 +96,6 @@ pub(crate) struct Supplies {
     pub(crate) runtime: Handle,
     pub(crate) clock: StudioClock,
     pub(crate) encoders: Encoders,
-    pub(crate) webm: WebM,
     pub(crate) audience: Audience,
 }
 
@@ -259,7 +257,6 @@ impl Outputs {
                 runtime: self.supplies.runtime.clone(),
                 clock: self.supplies.clock.clone(),
                 encoders: self.supplies.encoders.clone(),
-                webm: self.supplies.webm.clone(),
                 audience: self.supplies.audience.clone(),
                 stop: stop.clone(),
                 cell: entry.cell.clone(),
@@ -286,7 +283,6 @@ pub(crate) struct Context {
     runtime: Handle,
     clock: StudioClock,
     encoders: Encoders,
-    webm: WebM,
     audience: Audience,
     stop: CancellationToken,
     cell: Arc<Cell>,

@@ -134,22 +134,23 @@ pub(super) async fn run(context: Context, path: PathBuf, overwrite: bool) {
         Ok(feeder) => feeder,
         Err(e) => return context.tell(OutputState::Failed(OutputError::Other(e.to_string()))),
     };
-    let end = tokio::select! {
-        end = feeder.ended() => end,
-        () = context.report(&progress, STALL) => FeederEnd::Failed("nothing could be written for a long time".into()),
-        () = context.stopped() => FeederEnd::Running,
+    let ended = tokio::select! {
+        end = feeder.ended() => Some(end),
+        () = context.report(&progress, STALL) => None,
+        () = context.stopped() => Some(FeederEnd::Running),
     };
-    let end = match feeder.finish(true).await {
-        FeederEnd::Failed(why) => FeederEnd::Failed(why),
-        FeederEnd::Running | FeederEnd::Packets | FeederEnd::Finished => end,
-    };
-    context.tell(match end {
-        FeederEnd::Failed(why) => OutputState::Failed(unwritable(why.to_lowercase())),
+    let finished = feeder.finish(true).await;
+    let failed = |why: String| OutputState::Failed(unwritable(why));
+    context.tell(match (ended, finished) {
+        (_, FeederEnd::Failed(e)) | (Some(FeederEnd::Failed(e)), _) => {
+            failed(e.to_string().to_lowercase())
+        }
+        (None, _) => failed("nothing could be written for a long time".into()),
         // The encoders were restarted with other settings: one file cannot hold both.
-        FeederEnd::Packets => OutputState::Failed(OutputError::Other(
+        (Some(FeederEnd::Packets), _) => OutputState::Failed(OutputError::Other(
             "the encoding was changed, so the recording was ended".into(),
         )),
-        FeederEnd::Running | FeederEnd::Finished => OutputState::Off,
+        (Some(FeederEnd::Running | FeederEnd::Finished), _) => OutputState::Off,
     });
 }
 

@@ -45,6 +45,9 @@ const SHOW_SLATE_AFTER: gst::ClockTime = gst::ClockTime::from_mseconds(1500);
 const VIDEO_PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 const AUDIO_PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(40);
 
+/// What a live source may be late.
+const LATEST: gst::ClockTime = gst::ClockTime::from_mseconds(200);
+
 /// Loudness of the program over the last 50 ms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Levels {
@@ -234,8 +237,12 @@ impl Program {
             .format(gst::Format::Time)
             .is_live(true)
             .leaky_type(gst_app::AppLeakyType::Downstream)
+            // Without a limit of its own, a source that gave nothing yet would leave the mixers no time to wait, and then
+            // they wait for it for ever.
+            .min_latency(0)
+            .max_latency(LATEST.nseconds() as i64)
             // Late rather than never: the mixers wait this long for a live source anyway.
-            .max_time(Some(gst::ClockTime::from_mseconds(200)))
+            .max_time(Some(LATEST))
             .max_bytes(0)
             .build();
         let pad = mixer.request_pad_simple("sink_%u")?;

@@ -21,6 +21,7 @@ pub fn run(options: StudioOptions, drawing: Drawing) -> ExitCode {
         look();
         app_actions(app);
         shortcuts::install(app);
+        end_on_signals(app);
     });
     app.connect_activate({
         let failed = failed.clone();
@@ -112,6 +113,23 @@ fn data_beside_build() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let data = program.ancestors().nth(3)?.join("data");
     data.join(format!("{APP_ID}.svg")).exists().then_some(data)
+}
+
+/// Ctrl-C in a terminal, or the session's end: nobody is asked, but recordings are finished as on closing.
+fn end_on_signals(app: &adw::Application) {
+    const SIGINT: i32 = 2;
+    const SIGTERM: i32 = 15;
+    for signal in [SIGINT, SIGTERM] {
+        let app = app.clone();
+        glib::unix_signal_add_local(signal, move || {
+            for window in app.windows() {
+                // Its engine goes with it. Destroying asks no question.
+                window.destroy();
+            }
+            app.quit();
+            glib::ControlFlow::Continue
+        });
+    }
 }
 
 fn app_actions(app: &adw::Application) {
