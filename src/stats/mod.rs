@@ -5,7 +5,7 @@ mod health;
 
 use serde::{Deserialize, Serialize};
 
-pub use health::health;
+pub use health::{health, is_too_slow};
 
 use crate::{
     audience::{Transport, Viewer},

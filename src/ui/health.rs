@@ -2,7 +2,7 @@
 //! One sentence on how things are, and the numbers that stand beside it.
 
 use gettextrs::{gettext, ngettext};
-use studio::stats::EncoderRow;
+use studio::stats::{EncoderRow, is_too_slow};
 
 use super::{
     model::{Air, Model, OutputItem, SourceItem, Tone, ViewerItem, Wellness, items},
@@ -23,7 +23,7 @@ pub fn judge(model: &Model, dropped_now: u64) -> (String, Tone) {
     if let Some(output) = failing {
         return (output.words(), output.tone());
     }
-    if dropped_now > 0 {
+    if is_too_slow(dropped_now) {
         let sentence = gettext(
             "This computer is too slow for the picture. Lower the bitrate or close other programs.",
         );
