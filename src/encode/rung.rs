@@ -83,6 +83,7 @@ impl Rung {
         let raw = gst_app::AppSrc::builder().name("raw").build();
         let packets = gst_app::AppSink::builder()
             .name("packets")
+            .enable_last_sample(false)
             .sync(false)
             .async_(false)
             .build();

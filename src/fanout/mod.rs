@@ -99,6 +99,12 @@ impl<T: Item, H: Clone + Send + Sync + 'static> Stream<T, H> {
         self.newest.send_replace(newest);
     }
 
+    /// Add an item without waking anybody for it: waiting readers find it with the next one. For small items that may
+    /// come a little later, since waking a thousand readers costs more than the item.
+    pub fn publish_quietly(&self, item: T) {
+        self.ring.lock().push(item);
+    }
+
     /// Forget everything and end all present feeds; new feeds read what comes after.
     pub fn reset(&self) {
         self.head.send_replace(None);
@@ -331,6 +337,23 @@ mod tests {
         let mut new = s.subscribe(Join::LastKey);
         s.publish(Frame(7, true));
         assert_eq!(read(&mut new), [7]);
+    }
+
+    #[tokio::test]
+    async fn what_was_published_quietly_comes_with_the_next_item() {
+        let s = stream();
+        let mut feed = s.subscribe(Join::NextKey);
+        let reader = tokio::spawn(async move {
+            let mut got = Vec::new();
+            feed.next_batch(&mut got, 10).await;
+            got
+        });
+        tokio::task::yield_now().await;
+        s.publish_quietly(Frame(1, true));
+        tokio::task::yield_now().await;
+        assert!(!reader.is_finished());
+        s.publish(Frame(2, false));
+        assert_eq!(reader.await.unwrap(), [Frame(1, true), Frame(2, false)]);
     }
 
     #[tokio::test]

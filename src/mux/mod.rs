@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Packets to containers: one muxer per format for all who want it, running only while somebody does.
 
+mod blocks;
 mod feeder;
 
 use std::{sync::Arc, time::Duration};
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use feeder::{Feeder, FeederEnd};
 
+use blocks::Blocks;
+
 use crate::{
     encode::{Encoders, Format},
     fanout::{self, Depth, Item, Stream},
@@ -20,6 +23,9 @@ use crate::{
 
 /// How long a muxer goes on after its last reader left.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// The longest that sound waits for the next picture: three frames at 30 per second.
+const PIECE_WAITS: Duration = Duration::from_millis(100);
 
 /// A piece of a container, as large as one frame of one track.
 #[derive(Debug, Clone)]
@@ -162,10 +168,14 @@ async fn start(inner: &Shared) -> Option<Feeder> {
     let stream = inner.stream.clone();
     let sink = gst_app::AppSink::builder()
         .name("chunks")
+        .enable_last_sample(false)
         .sync(false)
         .async_(false)
         .build();
     let mut head_known = false;
+    let has_picture = inner.encoders.tracks().video;
+    let mut told = Duration::ZERO;
+    let mut blocks = Blocks::default();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
@@ -186,11 +196,19 @@ async fn start(inner: &Shared) -> Option<Feeder> {
                 let data = buffer
                     .into_mapped_buffer_readable()
                     .map_err(|_| gst::FlowError::Error)?;
-                stream.publish(Chunk {
+                let chunk = Chunk {
                     pts: Duration::from_nanos(pts.nseconds()),
                     key,
                     data: Bytes::from_owner(data),
-                });
+                };
+                // One write per viewer and frame, though the muxer gives it in several pieces and sound in between.
+                let complete = blocks.completes_picture(&chunk.data);
+                if has_picture && !complete && chunk.pts < told + PIECE_WAITS {
+                    stream.publish_quietly(chunk);
+                } else {
+                    told = chunk.pts;
+                    stream.publish(chunk);
+                }
                 Ok(gst::FlowSuccess::Ok)
             })
             .build(),

@@ -174,6 +174,8 @@ impl Program {
             let sink = mixing.by_name(name)?.downcast::<gst_app::AppSink>().ok()?;
             // Nothing here waits for the clock: the mixers already run at its pace.
             sink.set_property("async", false);
+            // A kept picture is one more that goes round through the processor's cache.
+            sink.set_property("enable-last-sample", false);
             let tell = tell_running.clone();
             sink.static_pad("sink")?
                 .add_probe(gst::PadProbeType::BUFFER, move |_, _| {

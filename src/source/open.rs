@@ -411,6 +411,7 @@ fn connect_into(bin: &gst::Bin, places: &Places, tell: &Tell, samples: &Arc<Atom
             continue;
         };
         // Two samples: what the program does not take at once is out of date.
+        sink.set_property("enable-last-sample", false);
         sink.set_max_buffers(2);
         sink.set_drop(true);
         let (tell, samples) = (tell.clone(), samples.clone());
