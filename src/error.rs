@@ -24,6 +24,20 @@ pub enum SpecError {
     /// A file that does not exist.
     #[error("The file {0} does not exist.")]
     MissingFile(PathBuf),
+    /// A folder that does not exist.
+    #[error("The folder {0} does not exist.")]
+    MissingFolder(PathBuf),
+    /// The address of a stream that cannot be played.
+    #[error("The {url} address cannot be used: {why}.")]
+    LinkUrl {
+        /// Its kind only: the rest may hold a password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Raw frames such as `rgba:640x480@30`.
+    #[error("\"{0}\" is no format of raw frames.")]
+    RawFormat(String),
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
@@ -106,12 +120,20 @@ impl Remedy for SpecError {
     fn remedy(&self) -> String {
         match self {
             SpecError::UnknownVideo(_) => {
-                "Use test, camera, camera:NAME, file:PATH or none.".into()
+                "Use test, camera[:NAME], screen, file:PATH, a link, folder:DIR, frames:NAME, stdin:FORMAT, guest or none.".into()
             }
             SpecError::UnknownAudio(_) => {
-                "Use tone, mic, mic:NAME, file:PATH, silence or none.".into()
+                "Use tone, mic[:NAME], desktop, file:PATH, a link, silence or none.".into()
             }
-            SpecError::MissingFile(_) => "Check the path and its spelling.".into(),
+            SpecError::MissingFile(_) | SpecError::MissingFolder(_) => {
+                "Check the path and its spelling.".into()
+            }
+            SpecError::LinkUrl { .. } => {
+                "Write it as rtsp://HOST/PATH, http://, rtmp:// or srt://HOST:PORT.".into()
+            }
+            SpecError::RawFormat(_) => {
+                "Write FORMAT:WIDTHxHEIGHT@FPS, for example rgba:640x480@30; formats are rgba, bgra, rgb, bgr, i420, nv12, yuy2 and gray8.".into()
+            }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()
             }
@@ -170,9 +192,18 @@ pub enum SourceError {
         /// `picture` or `sound`.
         media: &'static str,
     },
+    /// A file that is not there (any more).
+    #[error("The file {0} is not there.")]
+    FileGone(PathBuf),
     /// It opened, but gave nothing.
     #[error("{0} gives no picture any more.")]
     Stalled(String),
+    /// A stream elsewhere that came to its end.
+    #[error("The stream at {0} ended.")]
+    StreamEnded(String),
+    /// A file that came to its end and is not looped.
+    #[error("{0} has come to its end.")]
+    Finished(String),
     /// GStreamer said something else.
     #[error("{spec} failed: {why}.")]
     Failed {
@@ -202,6 +233,9 @@ impl Remedy for SourceError {
                 "Choose a video, sound or picture file; \"aerial check\" tells which formats can be read.".into()
             }
             SourceError::Stalled(_) => "Check its cable, or close other programs that use it.".into(),
+            SourceError::FileGone(_) => "Put it back; it is looked for again by itself.".into(),
+            SourceError::StreamEnded(_) => "It is tried again by itself.".into(),
+            SourceError::Finished(_) => "Play it again, or remove it.".into(),
             SourceError::Failed { .. } => "It is tried again by itself.".into(),
             SourceError::Missing { .. } => "\"aerial check\" tells which package has it.".into(),
         }
@@ -390,6 +424,26 @@ pub enum StudioError {
     /// A viewer that is not there.
     #[error("That viewer is not there any more.")]
     NoSuchViewer,
+    /// A source that is not there.
+    #[error("There is no source {0}.")]
+    NoSuchSource(u64),
+    /// A source that has no such control: pausing a camera, cropping a sound.
+    #[error("The source {0} cannot do that.")]
+    NotForThis(String),
+    /// A source for which the program has no track.
+    #[error("The program has no {0}.")]
+    NoTrack(&'static str),
+    /// Text and logo cannot be shown.
+    #[error("Text and logo cannot be shown: parts of GStreamer are missing.")]
+    NoOverlay,
+    /// A logo that cannot be shown.
+    #[error("The logo {path} cannot be shown: {why}.")]
+    Logo {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An output that is not there.
     #[error("There is no output called {0}.")]
     NoSuchOutput(String),
@@ -410,9 +464,15 @@ impl Remedy for StudioError {
             StudioError::OnlyOffAir(_) => "End the broadcast first.".into(),
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
-            StudioError::NoSuchViewer | StudioError::NoSuchOutput(_) => {
-                "Look at the list again.".into()
+            StudioError::NoSuchViewer
+            | StudioError::NoSuchOutput(_)
+            | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
+            StudioError::NotForThis(_) => "Choose another source for it.".into(),
+            StudioError::NoTrack(_) => "Start Aerial again with such a source.".into(),
+            StudioError::NoOverlay => {
+                "Install gstreamer1.0-x and gstreamer1.0-plugins-good.".into()
             }
+            StudioError::Logo { .. } => "Choose a PNG, JPEG or SVG file.".into(),
         }
     }
 }

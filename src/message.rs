@@ -12,17 +12,35 @@ use crate::{
     encode::EncodeSettings,
     error::{OutputError, SourceError, StudioError},
     output::OutputSpec,
-    program::Preview,
-    source::{AudioSpec, Device, VideoSpec},
+    program::{
+        Preview,
+        scene::{Framing, Layout, Overlays, Strip, Transition},
+    },
+    source::{Device, Spec},
 };
 
 /// What the engine can be asked to do. Refusals come back as [`Event::Refused`].
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Replace the sources of the picture. Works while live; several are tiled.
-    SetVideo(Vec<VideoSpec>),
-    /// Replace the sources of the sound. Works while live; several are mixed.
-    SetAudio(Vec<AudioSpec>),
+    /// Have these sources and no others, in this order; those that stay are not touched. New pictures go on screen.
+    /// All of these commands about sources and layout work while live, without a gap.
+    SetSources(Vec<Spec>),
+    /// Add a source.
+    AddSource(NewSource),
+    /// Take a source out. A guest leaves with picture and sound.
+    RemoveSource(SourceId),
+    /// Move a source to this place (from 0) in the list.
+    MoveSource(SourceId, usize),
+    /// Fit a picture to its place in this way.
+    SetFraming(SourceId, Framing),
+    /// Mix a sound in this way.
+    SetStrip(SourceId, Strip),
+    /// Pause, seek and the like, for files; their picture and sound follow together.
+    Play(SourceId, Playback),
+    /// Show these pictures in this way.
+    SetLayout(Layout, Transition),
+    /// Put this text and logo over all pictures.
+    SetOverlays(Overlays),
     /// Codecs and bitrates. A bitrate may change while live, a codec only off air.
     SetEncoding(EncodeSettings),
     /// Go on the air.
@@ -41,6 +59,60 @@ pub enum Command {
     Preview(Option<Preview>),
 }
 
+/// A source to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSource {
+    /// A picture, a sound, or both of one thing.
+    pub specs: Vec<Spec>,
+    /// Whether the picture goes on screen at once. It does anyway when the screen is empty.
+    pub show: bool,
+    /// Of a file or link: what it does not have (picture or sound) is left out without a word.
+    pub optional: bool,
+}
+
+/// What can be done with a file while it plays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Playback {
+    /// Stand still; the picture stays.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Go on from here.
+    Seek(Duration),
+    /// The next one of a playlist.
+    Next,
+    /// The one before.
+    Previous,
+    /// Begin again at the end, or end there.
+    Loop(bool),
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Seconds from the beginning.
+    pub position: f64,
+    /// Seconds, where known.
+    pub duration: Option<f64>,
+    /// Standing still.
+    pub paused: bool,
+    /// Whether it begins again at its end.
+    pub looped: bool,
+    /// Which one of the playlist, from 1.
+    pub item: usize,
+    /// How many the playlist has; 1 for a plain file.
+    pub items: usize,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// These sources were added, in the order of their specs.
+    Added(Vec<SourceId>),
+}
+
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -50,6 +122,12 @@ pub enum Event {
     Source(SourceStatus),
     /// A source is no longer part of the program.
     SourceRemoved(SourceId),
+    /// The sources stand in this order now.
+    SourceOrder(Vec<SourceId>),
+    /// This is on screen now.
+    Layout(Layout),
+    /// This lies over all pictures now.
+    Overlays(Overlays),
     /// An output went from one state to another, or was added.
     Output(OutputStatus),
     /// An output is gone.
@@ -118,6 +196,12 @@ pub struct SourceStatus {
     pub spec: String,
     /// What it does now.
     pub state: SourceState,
+    /// Its other half: the sound of the same file, link or guest, or the picture.
+    pub partner: Option<SourceId>,
+    /// How a picture is fitted to its place.
+    pub framing: Framing,
+    /// How a sound is mixed.
+    pub strip: Strip,
 }
 
 /// What a source does now.

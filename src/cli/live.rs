@@ -140,6 +140,9 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                 }
                 Ok(
                     Event::SourceRemoved(_)
+                    | Event::SourceOrder(_)
+                    | Event::Layout(_)
+                    | Event::Overlays(_)
                     | Event::OutputRemoved(_)
                     | Event::ViewerJoined(_)
                     | Event::ViewerLeft(_)

@@ -56,10 +56,11 @@ struct Live {
     /// Take options from a saved profile or a TOML file; options given here go first
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// Picture: test, camera[:NAME], file:PATH or none; several are tiled [default: test]
+    /// Picture: test, camera[:NAME], screen, file:PATH, a link, folder:DIR, frames:NAME, stdin:rgba:640x480@30, guest or
+    /// none; several are tiled [default: test]
     #[arg(long, value_name = "SPEC")]
     video: Vec<String>,
-    /// Sound: tone, mic[:NAME], file:PATH, silence or none; several are mixed [default: silence]
+    /// Sound: tone, mic[:NAME], desktop, file:PATH, a link, silence or none; several are mixed [default: silence]
     #[arg(long, value_name = "SPEC")]
     audio: Vec<String>,
     /// Size of the picture [default: 1280x720]
@@ -212,7 +213,12 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::OnlyAtStart(_)
         | StudioError::Token { .. }
         | StudioError::NoSuchViewer
-        | StudioError::NoSuchOutput(_) => ExitCode::FAILURE,
+        | StudioError::NoSuchOutput(_)
+        | StudioError::NoSuchSource(_)
+        | StudioError::NotForThis(_)
+        | StudioError::NoTrack(_)
+        | StudioError::NoOverlay
+        | StudioError::Logo { .. } => ExitCode::FAILURE,
     }
 }
 

@@ -90,7 +90,7 @@ impl Feeder {
                 let new = match notice {
                     Notice::Error(e) => FeederEnd::Failed(e),
                     Notice::Eos => FeederEnd::Finished,
-                    Notice::Element(_) => return,
+                    Notice::Element(..) | Notice::SegmentDone => return,
                 };
                 // The first end is the true one.
                 tell.send_if_modified(|end| {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Where each picture stands in the program.
+//! Where each picture stands in the program: pure arithmetic.
+
+use super::scene::{Corner, Crop, Framing, LayoutKind, Sizing};
 
 /// A place in the program, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tile {
     /// Left edge.
     pub x: i32,
@@ -12,6 +14,83 @@ pub struct Tile {
     pub width: i32,
     /// Height.
     pub height: i32,
+}
+
+impl Tile {
+    /// Whether the other one lies within this one.
+    pub fn covers(&self, other: &Tile) -> bool {
+        self.x <= other.x
+            && self.y <= other.y
+            && self.x + self.width >= other.x + other.width
+            && self.y + self.height >= other.y + other.height
+    }
+
+    /// On the way from this place (0) to another (1).
+    pub fn towards(&self, to: &Tile, way: f64) -> Tile {
+        let part = |a: i32, b: i32| a + (f64::from(b - a) * way).round() as i32;
+        Tile {
+            x: part(self.x, to.x),
+            y: part(self.y, to.y),
+            width: part(self.width, to.width).max(2),
+            height: part(self.height, to.height).max(2),
+        }
+    }
+}
+
+/// Distance of a small picture from the edges, as a share of the program's height.
+const MARGIN: f64 = 0.03;
+
+/// Places for the first of `n` pictures in such a layout; it may be fewer than `n`.
+pub fn places(kind: LayoutKind, n: usize, width: u32, height: u32) -> Vec<Tile> {
+    let whole = Tile {
+        x: 0,
+        y: 0,
+        width: width as i32,
+        height: height as i32,
+    };
+    match kind {
+        LayoutKind::Full => vec![whole; n.min(1)],
+        LayoutKind::Grid => tiles(n, width, height),
+        LayoutKind::SideBySide if n < 2 => vec![whole; n],
+        LayoutKind::SideBySide => tiles(2, width, height),
+        LayoutKind::PictureInPicture { corner, size } => {
+            let mut both = vec![whole, small(corner, size, width, height)];
+            both.truncate(n);
+            both
+        }
+    }
+}
+
+/// The small picture of a picture in picture: of the program's shape, in a corner.
+fn small(corner: Corner, size: f32, width: u32, height: u32) -> Tile {
+    // A layout from outside may say anything; what is no number becomes the smallest.
+    let share = f64::from(size).max(0.1).min(0.5);
+    let even = |x: f64| (x.round() as i32) & !1;
+    let (w, h) = (
+        even(f64::from(width) * share),
+        even(f64::from(height) * share),
+    );
+    let margin = even(f64::from(height) * MARGIN);
+    let (left, top) = match corner {
+        Corner::TopLeft => (true, true),
+        Corner::TopRight => (false, true),
+        Corner::BottomLeft => (true, false),
+        Corner::BottomRight => (false, false),
+    };
+    Tile {
+        x: if left {
+            margin
+        } else {
+            width as i32 - margin - w
+        },
+        y: if top {
+            margin
+        } else {
+            height as i32 - margin - h
+        },
+        width: w,
+        height: h,
+    }
 }
 
 /// Places for `n` pictures: one fills the program, two stand side by side, more make a grid.
@@ -34,9 +113,55 @@ pub fn tiles(n: usize, width: u32, height: u32) -> Vec<Tile> {
         .collect()
 }
 
+/// Pixels to cut off a picture before it is scaled to its place: left, top, right, bottom.
+///
+/// `aspect` is the width of one of its pixels divided by its height, 1 for most.
+pub fn cut(framing: &Framing, (width, height): (u32, u32), aspect: f64, place: &Tile) -> [i32; 4] {
+    let Crop {
+        left,
+        top,
+        right,
+        bottom,
+    } = framing.crop;
+    let share = |x: f32| f64::from(x).max(0.0).min(0.9);
+    // Of both sides together at least a tenth stays.
+    let pair = |a: f32, b: f32| {
+        let (a, b) = (share(a), share(b));
+        let much = (a + b) / 0.9;
+        if much > 1.0 {
+            (a / much, b / much)
+        } else {
+            (a, b)
+        }
+    };
+    let (w, h) = (f64::from(width), f64::from(height));
+    let ((left, right), (top, bottom)) = (pair(left, right), pair(top, bottom));
+    let (mut left, mut right) = (left * w, right * w);
+    let (mut top, mut bottom) = (top * h, bottom * h);
+    if framing.sizing == Sizing::Fill && place.width > 0 && place.height > 0 {
+        let (inner_w, inner_h) = (w - left - right, h - top - bottom);
+        let wanted = f64::from(place.width) / f64::from(place.height) / aspect;
+        let too_wide = inner_w - inner_h * wanted;
+        if too_wide > 0.0 {
+            left += too_wide / 2.0;
+            right += too_wide / 2.0;
+        } else {
+            let too_high = inner_h - inner_w / wanted;
+            top += too_high / 2.0;
+            bottom += too_high / 2.0;
+        }
+    }
+    // Even, for the same reason as above.
+    [left, top, right, bottom].map(|x| (x as i32) & !1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn inside(t: &Tile, w: i32, h: i32) -> bool {
+        t.x >= 0 && t.y >= 0 && t.x + t.width <= w && t.y + t.height <= h
+    }
 
     #[test]
     fn one_picture_fills_the_program_and_two_stand_side_by_side() {
@@ -49,6 +174,41 @@ mod tests {
         assert_eq!(tiles(1, 1280, 720), [whole]);
         let two = tiles(2, 1280, 720);
         assert_eq!((two[0].width, two[1].x, two[1].height), (640, 640, 720));
+        assert_eq!(places(LayoutKind::Full, 3, 1280, 720), [whole]);
+        assert_eq!(places(LayoutKind::SideBySide, 3, 1280, 720), two);
+        assert_eq!(places(LayoutKind::SideBySide, 1, 1280, 720), [whole]);
+    }
+
+    #[test]
+    fn a_small_picture_stands_in_its_corner_whatever_its_size() {
+        for size in [f32::NAN, -1.0, 0.0, 0.25, 9.0, f32::INFINITY] {
+            for corner in [
+                Corner::TopLeft,
+                Corner::TopRight,
+                Corner::BottomLeft,
+                Corner::BottomRight,
+            ] {
+                let kind = LayoutKind::PictureInPicture { corner, size };
+                let two = places(kind, 2, 854, 480);
+                assert!(inside(&two[1], 854, 480), "{corner:?} {size}");
+                assert!(two[0].covers(&two[1]) && two[1].width >= 84);
+                let left = two[1].x < 427;
+                assert_eq!(left, matches!(corner, Corner::TopLeft | Corner::BottomLeft));
+            }
+        }
+        assert_eq!(
+            places(
+                LayoutKind::PictureInPicture {
+                    corner: Corner::TopLeft,
+                    size: 0.2
+                },
+                1,
+                64,
+                64
+            )
+            .len(),
+            1
+        );
     }
 
     #[test]
@@ -57,13 +217,44 @@ mod tests {
             let all = tiles(n, 854, 480);
             assert_eq!(all.len(), n);
             for (i, a) in all.iter().enumerate() {
-                assert!(a.x >= 0 && a.y >= 0 && a.x + a.width <= 854 && a.y + a.height <= 480);
-                for b in &all[i + 1..] {
-                    let apart =
-                        a.x + a.width <= b.x || a.y + a.height <= b.y || b.x + b.width <= a.x;
-                    assert!(apart, "{a:?} {b:?}");
+                assert!(inside(a, 854, 480));
+                for b in &all[..i] {
+                    let apart = a.x >= b.x + b.width
+                        || b.x >= a.x + a.width
+                        || a.y >= b.y + b.height
+                        || b.y >= a.y + a.height;
+                    assert!(apart, "{n}: {a:?} {b:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_picture_that_fills_its_place_loses_the_same_on_both_sides() {
+        let place = tiles(1, 1280, 720)[0];
+        let fill = Framing {
+            sizing: Sizing::Fill,
+            ..Framing::default()
+        };
+        assert_eq!(cut(&fill, (640, 480), 1.0, &place), [0, 60, 0, 60]);
+        assert_eq!(cut(&fill, (1280, 720), 1.0, &place), [0; 4]);
+        assert_eq!(cut(&fill, (2000, 720), 1.0, &place), [360, 0, 360, 0]);
+        assert_eq!(cut(&Framing::default(), (640, 480), 1.0, &place), [0; 4]);
+    }
+
+    #[test]
+    fn no_crop_leaves_less_than_a_tenth() {
+        let all = Crop {
+            left: 1.0,
+            top: 0.5,
+            right: f32::INFINITY,
+            bottom: f32::NAN,
+        };
+        let framing = Framing {
+            crop: all,
+            sizing: Sizing::Fit,
+        };
+        let [left, top, right, bottom] = cut(&framing, (1000, 1000), 1.0, &Tile::default());
+        assert!(left + right <= 900 && top == 500 && bottom == 0);
     }
 }

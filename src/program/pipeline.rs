@@ -79,9 +79,10 @@ fn attach(pipeline: &gst::Pipeline, watch: impl Fn(Notice) + Send + Sync + 'stat
                 code: e.error(),
             })),
             MessageView::Eos(_) => watch(Notice::Eos),
+            MessageView::SegmentDone(_) => watch(Notice::SegmentDone),
             MessageView::Element(e) => {
-                if let Some(s) = e.structure() {
-                    watch(Notice::Element(s.to_owned()));
+                if let (Some(s), Some(from)) = (e.structure(), message.src()) {
+                    watch(Notice::Element(from.name().into(), s.to_owned()));
                 }
             }
             _ => (),
@@ -97,8 +98,10 @@ pub enum Notice {
     Error(PipelineError),
     /// It came to its end.
     Eos,
-    /// A message of one of its elements.
-    Element(gst::Structure),
+    /// It came to the end of a segment that was asked for.
+    SegmentDone,
+    /// A message of one of its elements, by name.
+    Element(String, gst::Structure),
 }
 
 /// What went wrong in a pipeline.

@@ -24,6 +24,7 @@ use std::{
 };
 
 use axum::{Router, middleware};
+use futures::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -33,8 +34,10 @@ pub(crate) use api::StatusSource;
 use crate::{
     audience::{Audience, Transport},
     encode::Encoders,
-    error::ServeError,
+    error::{ServeError, StudioError},
+    message::{Command, Outcome},
     mux::WebM,
+    program::scene::{Layout, Overlays},
 };
 use signalling::Signalling;
 use webrtc::Leg;
@@ -51,7 +54,14 @@ pub(crate) struct Serving {
     pub(crate) api_token: String,
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
+    pub(crate) control: Control,
+    /// What is on screen and over it; `None` when the engine has ended.
+    pub(crate) scene: Arc<dyn Fn() -> Option<(Layout, Overlays)> + Send + Sync>,
 }
+
+/// Asks the engine for something.
+pub(crate) type Control =
+    Arc<dyn Fn(Command) -> BoxFuture<'static, Result<Outcome, StudioError>> + Send + Sync>;
 
 /// What every connection shares.
 struct Shared {

@@ -1,39 +1,49 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where picture and sound come from.
 //!
-//! Each source is a pipeline of its own, looked after by a task: when it fails, the slate or silence stands in and
-//! the task tries again, for devices as soon as they are seen. The program never notices more than missing frames.
+//! Every source is a pipeline of its own that hands raw samples to its place in the program, and a task (its keeper)
+//! that watches over it: when it fails or its device is unplugged, its place shows the slate (or is silent), the state
+//! says why, and the task tries again, for devices as soon as they are seen. The program never notices more than
+//! missing frames.
+//!
+//! A file, a link or a guest gives picture and sound at once: one pipeline, two parts, each with its own number.
 
+mod board;
+pub mod frames;
+mod keeper;
+mod link;
 mod open;
 mod spec;
 mod watch;
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
-pub use spec::{AudioSpec, VideoSpec};
+pub(crate) use board::Board;
+pub use frames::RawFormat;
+pub use link::Link;
+pub use spec::{AudioSpec, Spec, VideoSpec};
 pub(crate) use watch::Changes;
 pub use watch::Watch;
 
 use crate::{
     encode::EncodeSettings,
-    error::SourceError,
-    message::{MediaKind, SourceId, SourceState, SourceStatus},
-    output::Backoff,
-    program::{Input, Program, StudioClock},
+    error::StudioError,
+    message::{MediaKind, NewSource, Playback, Progress, SourceId, SourceState, SourceStatus},
+    program::{
+        Input, Listening, Program, StudioClock,
+        scene::{Framing, Strip},
+    },
 };
-use open::{Open, Places, Said, Surroundings};
-
-/// A camera that gives no frame for this long is opened anew.
-const STALL: Duration = Duration::from_secs(3);
-/// Devices need a moment after they appear.
-const SETTLE: Duration = Duration::from_millis(300);
+use keeper::{Keeper, Voice};
+use open::{Places, Surroundings};
 
 /// A camera or microphone that is plugged in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -51,83 +61,41 @@ pub struct Device {
 pub(crate) enum SourceNews {
     Changed(SourceStatus),
     Removed(SourceId),
+    /// This part turned out not to be there (a film without sound), and nobody insists on it.
+    Absent(SourceId),
 }
+
+type Told = Arc<dyn Fn(SourceNews) + Send + Sync>;
 
 /// The sources of the program.
 pub(crate) struct Sources {
     runtime: Handle,
     around: Surroundings,
-    told: Arc<dyn Fn(SourceNews) + Send + Sync>,
+    told: Told,
+    board: Board,
     next: SourceId,
     running: Vec<Running>,
 }
 
-/// One task and the specs it serves: one, or the picture and sound of one file.
+/// One task and its parts: one, or picture and sound of one thing.
 struct Running {
     parts: Vec<Part>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Spec {
-    Video(VideoSpec),
-    Audio(AudioSpec),
-}
-
-impl Spec {
-    fn kind(&self) -> MediaKind {
-        match self {
-            Spec::Video(_) => MediaKind::Video,
-            Spec::Audio(_) => MediaKind::Audio,
-        }
-    }
-    fn text(&self) -> String {
-        match self {
-            Spec::Video(v) => v.to_string(),
-            Spec::Audio(a) => a.to_string(),
-        }
-    }
-    fn device_kind(&self) -> Option<MediaKind> {
-        match self {
-            Spec::Video(VideoSpec::Camera(_)) | Spec::Audio(AudioSpec::Mic(_)) => Some(self.kind()),
-            Spec::Video(VideoSpec::Test | VideoSpec::File(_) | VideoSpec::None) => None,
-            Spec::Audio(
-                AudioSpec::Tone | AudioSpec::File(_) | AudioSpec::Silence | AudioSpec::None,
-            ) => None,
-        }
-    }
+    playback: mpsc::UnboundedSender<(Playback, oneshot::Sender<bool>)>,
 }
 
 /// One source as seen from outside.
-#[derive(Clone)]
 struct Part {
-    id: SourceId,
+    voice: Voice,
     spec: Spec,
-    state: Arc<Mutex<SourceState>>,
-    told: Arc<dyn Fn(SourceNews) + Send + Sync>,
+    input: Arc<Input>,
+    listening: Listening,
 }
 
 impl Part {
-    fn status(&self) -> SourceStatus {
-        SourceStatus {
-            id: self.id,
-            kind: self.spec.kind(),
-            spec: self.spec.text(),
-            state: self.state.lock().clone(),
-        }
-    }
-
-    fn tell(&self, state: SourceState) {
-        let new = {
-            let mut old = self.state.lock();
-            let differs = *old != state;
-            *old = state;
-            differs
-        };
-        if new {
-            (self.told)(SourceNews::Changed(self.status()));
-        }
+    fn id(&self) -> SourceId {
+        self.voice.id()
     }
 }
 
@@ -141,332 +109,273 @@ impl Sources {
         told: impl Fn(SourceNews) + Send + Sync + 'static,
     ) -> Self {
         Sources {
-            runtime,
             around: Surroundings {
                 clock,
                 watch,
                 settings,
+                runtime: runtime.clone(),
             },
+            runtime,
             told: Arc::new(told),
+            board: Board::default(),
             next: 1,
             running: Vec::new(),
         }
     }
 
-    /// Have these sources and no others. Those that stay are not touched.
+    /// What is there, for whoever wants to read it.
+    pub(crate) fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// Have these sources and no others, in this order. Those that stay are not touched. Returns all numbers, in the
+    /// order of the specs.
     pub(crate) async fn set(
         &mut self,
         program: &Program,
-        video: &[VideoSpec],
-        audio: &[AudioSpec],
-    ) {
-        let mut wanted: Vec<Vec<Spec>> = Vec::new();
-        for v in video.iter().filter(|v| **v != VideoSpec::None) {
-            wanted.push(vec![Spec::Video(v.clone())]);
-        }
-        for a in audio.iter().filter(|a| **a != AudioSpec::None) {
-            // Picture and sound of one file come from one pipeline.
-            let partner = wanted.iter_mut().find(|group| match (group.as_slice(), a) {
-                ([Spec::Video(VideoSpec::File(v))], AudioSpec::File(a)) => v == a,
-                _ => false,
-            });
+        specs: Vec<Spec>,
+    ) -> Result<Vec<SourceId>, StudioError> {
+        let mut groups: Vec<Vec<Spec>> = Vec::new();
+        for spec in specs {
+            // Picture and sound of one thing come from one pipeline.
+            let partner = groups
+                .iter_mut()
+                .find(|group| group.len() == 1 && group.iter().any(|other| other.goes_with(&spec)));
             match partner {
-                Some(group) => group.push(Spec::Audio(a.clone())),
-                None => wanted.push(vec![Spec::Audio(a.clone())]),
+                Some(group) => group.push(spec),
+                None => groups.push(vec![spec]),
             }
         }
         let mut before = std::mem::take(&mut self.running);
-        for specs in wanted {
-            let same = |r: &Running| r.parts.iter().map(|p| &p.spec).eq(specs.iter());
+        let mut order = Vec::new();
+        for specs in groups {
+            let specs = whole(specs);
+            let same = |r: &Running| {
+                r.parts.len() == specs.len()
+                    && specs.iter().all(|s| r.parts.iter().any(|p| p.spec == *s))
+            };
             match before.iter().position(same) {
-                Some(i) => self.running.push(before.swap_remove(i)),
-                None => self.start(program, specs),
+                Some(i) => {
+                    let kept = before.remove(i);
+                    order.extend(kept.parts.iter().map(Part::id));
+                    self.running.push(kept);
+                }
+                None => order.extend(self.start(program, specs, false)?),
             }
         }
         for gone in before {
-            gone.end().await;
+            self.end(gone).await;
+        }
+        self.board.order(&order);
+        Ok(order)
+    }
+
+    /// Start one more. Returns the numbers of its parts.
+    pub(crate) fn add(
+        &mut self,
+        program: &Program,
+        new: NewSource,
+    ) -> Result<Vec<SourceId>, StudioError> {
+        self.start(program, whole(new.specs), new.optional)
+    }
+
+    /// End the source of this number. The other half of a file goes on; a guest goes as a whole.
+    pub(crate) async fn remove(&mut self, id: SourceId) -> bool {
+        let Some(i) = self.position(id) else {
+            return false;
+        };
+        let running = &mut self.running[i];
+        let whole =
+            running.parts.len() == 1 || running.parts.iter().any(|p| p.spec.other_half().is_some());
+        if whole {
+            let gone = self.running.remove(i);
+            self.end(gone).await;
+        } else if let Some(n) = running.parts.iter().position(|p| p.id() == id) {
+            let part = running.parts.remove(n);
+            for left in &running.parts {
+                left.voice.change(|status| status.partner = None);
+            }
+            self.leave(vec![part]).await;
+        }
+        true
+    }
+
+    /// Move a source in the list; `false` if there is none of that number.
+    pub(crate) fn reorder(&mut self, id: SourceId, place: usize) -> bool {
+        self.board.move_to(id, place)
+    }
+
+    /// Fit the picture of this source to its place.
+    pub(crate) fn frame(&mut self, id: SourceId, framing: Framing) -> Result<(), StudioError> {
+        let part = self.part(id)?;
+        if part.spec.kind() != MediaKind::Video {
+            return Err(StudioError::NotForThis(part.spec.to_string()));
+        }
+        part.input.set_framing(framing);
+        part.voice.change(|status| status.framing = framing);
+        Ok(())
+    }
+
+    /// Mix the sound of this source in this way. May block for a moment: a loudspeaker is opened or closed.
+    pub(crate) fn mix(&mut self, id: SourceId, strip: Strip) -> Result<(), StudioError> {
+        let part = self.part(id)?;
+        if part.spec.kind() != MediaKind::Audio {
+            return Err(StudioError::NotForThis(part.spec.to_string()));
+        }
+        let strip = strip.clamped();
+        part.input.set_strip(strip, &mut part.listening);
+        part.voice.change(|status| status.strip = strip);
+        Ok(())
+    }
+
+    /// Pause, seek and the like.
+    pub(crate) async fn play(&mut self, id: SourceId, what: Playback) -> Result<(), StudioError> {
+        let i = self.position(id).ok_or(StudioError::NoSuchSource(id))?;
+        let (tell, told) = oneshot::channel();
+        let asked = self.running[i].playback.send((what, tell)).is_ok();
+        match asked && told.await.unwrap_or(false) {
+            true => Ok(()),
+            false => Err(StudioError::NotForThis(self.part(id)?.spec.to_string())),
         }
     }
 
     /// End all.
     pub(crate) async fn end_all(&mut self) {
         for gone in std::mem::take(&mut self.running) {
-            gone.end().await;
+            self.end(gone).await;
         }
     }
 
-    fn start(&mut self, program: &Program, specs: Vec<Spec>) {
-        let mut inputs = Vec::new();
+    fn position(&self, id: SourceId) -> Option<usize> {
+        self.running
+            .iter()
+            .position(|r| r.parts.iter().any(|p| p.id() == id))
+    }
+
+    fn part(&mut self, id: SourceId) -> Result<&mut Part, StudioError> {
+        self.running
+            .iter_mut()
+            .flat_map(|r| &mut r.parts)
+            .find(|p| p.id() == id)
+            .ok_or(StudioError::NoSuchSource(id))
+    }
+
+    fn start(
+        &mut self,
+        program: &Program,
+        specs: Vec<Spec>,
+        optional: bool,
+    ) -> Result<Vec<SourceId>, StudioError> {
         let mut places = Places::default();
         let mut parts = Vec::new();
-        for spec in specs {
-            let Some(input) = program.input(spec.kind()) else {
-                continue;
+        let ids: Vec<SourceId> = (self.next..).take(specs.len()).collect();
+        self.next += specs.len() as SourceId;
+        for (spec, id) in specs.into_iter().zip(&ids) {
+            let Some(input) = program.input(*id, spec.kind()) else {
+                // A broadcast of sound only takes the sound of a film.
+                if optional || spec.other_half().is_some() {
+                    continue;
+                }
+                return Err(StudioError::NoTrack(match spec.kind() {
+                    MediaKind::Video => "picture",
+                    MediaKind::Audio => "sound",
+                }));
             };
             match spec.kind() {
                 MediaKind::Video => places.video = Some(input.pusher()),
                 MediaKind::Audio => places.audio = Some(input.pusher()),
             }
-            inputs.push(input);
+            let status = SourceStatus {
+                id: *id,
+                kind: spec.kind(),
+                spec: spec.to_string(),
+                state: SourceState::Starting,
+                partner: None,
+                framing: Framing::default(),
+                strip: Strip::default(),
+            };
             parts.push(Part {
-                id: self.next,
+                voice: Voice::new(status, self.told.clone()),
                 spec,
-                state: Arc::new(Mutex::new(SourceState::Starting)),
-                told: self.told.clone(),
+                input: Arc::new(input),
+                listening: Listening::default(),
             });
-            self.next += 1;
         }
+        if parts.is_empty() {
+            return Err(StudioError::NoTrack("track for it"));
+        }
+        let ids: Vec<SourceId> = parts.iter().map(Part::id).collect();
+        if let [a, b] = parts.as_slice() {
+            a.voice.quietly(|status| status.partner = Some(b.id()));
+            b.voice.quietly(|status| status.partner = Some(a.id()));
+        }
+        let progress = Arc::new(Mutex::new(None::<Progress>));
         for part in &parts {
-            (self.told)(SourceNews::Changed(part.status()));
+            self.board.add(&part.voice, &part.input, &progress);
+            part.voice.announce();
         }
         let stop = CancellationToken::new();
+        let (playback, asked) = mpsc::unbounded_channel();
         let keeper = Keeper {
-            parts: parts.clone(),
+            parts: parts
+                .iter()
+                .map(|p| keeper::Part {
+                    voice: p.voice.clone(),
+                    spec: p.spec.clone(),
+                    input: Arc::downgrade(&p.input),
+                })
+                .collect(),
             around: self.around.clone(),
             places,
-            stop: stop.clone(),
+            optional,
+            progress,
         };
-        let task = self.runtime.spawn(keeper.run(inputs));
+        let task = self.runtime.spawn(keeper.run(stop.clone(), asked));
         self.running.push(Running {
             parts,
             stop,
             task: Some(task),
+            playback,
         });
+        Ok(ids)
+    }
+
+    async fn end(&self, mut gone: Running) {
+        gone.stop.cancel();
+        if let Some(task) = gone.task.take() {
+            let _ = task.await;
+        }
+        self.leave(std::mem::take(&mut gone.parts)).await;
+    }
+
+    /// Give up the places of these parts.
+    async fn leave(&self, parts: Vec<Part>) {
+        let ids: Vec<SourceId> = parts.iter().map(Part::id).collect();
+        for id in &ids {
+            self.board.remove(*id);
+        }
+        // Giving up a place in the mixer may block.
+        let _ = tokio::task::spawn_blocking(move || drop(parts)).await;
+        for id in ids {
+            (self.told)(SourceNews::Removed(id));
+        }
     }
 }
 
-impl Running {
-    async fn end(mut self) {
-        self.stop.cancel();
-        if let Some(task) = self.task.take() {
-            let _ = task.await;
-        }
-        for part in &self.parts {
-            (part.told)(SourceNews::Removed(part.id));
-        }
+/// A guest has both halves, whichever was named.
+fn whole(mut specs: Vec<Spec>) -> Vec<Spec> {
+    if let [one] = specs.as_slice()
+        && let Some(half) = one.other_half()
+    {
+        specs.push(half);
     }
+    // The picture first, so that its opener is the one that is asked.
+    specs.sort_by_key(|s| s.kind() as u8);
+    specs
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
-    }
-}
-
-/// Keeps one source going.
-struct Keeper {
-    parts: Vec<Part>,
-    around: Surroundings,
-    places: Places,
-    stop: CancellationToken,
-}
-
-impl Keeper {
-    async fn run(self, inputs: Vec<Input>) {
-        let stop = self.stop.clone();
-        tokio::select! {
-            () = self.keep() => (),
-            () = stop.cancelled() => (),
-        }
-        // Giving up a place in the mixer may block.
-        let _ = tokio::task::spawn_blocking(move || drop(inputs)).await;
-    }
-
-    fn tell(&self, state: SourceState) {
-        for part in &self.parts {
-            part.tell(state.clone());
-        }
-    }
-
-    /// Open, watch over, and open again, for ever.
-    async fn keep(&self) {
-        let mut delays = Backoff::new();
-        loop {
-            self.tell(SourceState::Starting);
-            let mut changes = self.around.watch.changes();
-            let error = match self.open().await {
-                Ok((open, said)) => {
-                    let mut closing = Closing(Some(open));
-                    let error = self
-                        .watch_over(&mut closing, said, &mut changes, &mut delays)
-                        .await;
-                    closing.close().await;
-                    error
-                }
-                Err(error) => error,
-            };
-            let device = self.parts.iter().find_map(|p| p.spec.device_kind());
-            let retry_in = match (&error, device) {
-                // Only a change of the list can help, or of the file.
-                (
-                    SourceError::NoDevice { .. }
-                    | SourceError::NoDeviceAtAll(_)
-                    | SourceError::Unplugged { .. },
-                    _,
-                ) => None,
-                (SourceError::NotMedia { .. }, _) => None,
-                (
-                    SourceError::Stalled(_)
-                    | SourceError::Failed { .. }
-                    | SourceError::Missing { .. },
-                    _,
-                ) => delays.next(),
-            };
-            self.tell(SourceState::Lost { error, retry_in });
-            let wait = async {
-                match retry_in {
-                    Some(delay) => tokio::time::sleep(delay).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let plugged = async {
-                match device {
-                    Some(_) => changes.next().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = wait => (),
-                () = plugged => tokio::time::sleep(SETTLE).await,
-            }
-        }
-    }
-
-    async fn open(&self) -> Result<(Open, mpsc::UnboundedReceiver<Said>), SourceError> {
-        if self.parts.iter().any(|p| p.spec.device_kind().is_some()) {
-            self.around.watch.ready(Duration::from_secs(5)).await;
-        }
-        let (tell, said) = mpsc::unbounded_channel();
-        let (around, places) = (self.around.clone(), self.places.clone());
-        let spec = self.parts.first().map(|p| p.spec.clone());
-        let name = spec.as_ref().map(Spec::text).unwrap_or_default();
-        let opened = tokio::task::spawn_blocking(move || match spec {
-            Some(Spec::Video(spec)) => open::video(&spec, &around, &places, &tell),
-            Some(Spec::Audio(spec)) => open::audio(&spec, &around, &places, &tell),
-            None => Err(SourceError::Failed {
-                spec: String::new(),
-                why: "there is nothing to open".into(),
-            }),
-        })
-        .await;
-        match opened {
-            Ok(result) => result.map(|open| (open, said)),
-            Err(e) => Err(SourceError::Failed {
-                spec: name,
-                why: e.to_string(),
-            }),
-        }
-    }
-
-    /// Done when the source has failed; says why.
-    async fn watch_over(
-        &self,
-        closing: &mut Closing,
-        mut said: mpsc::UnboundedReceiver<Said>,
-        changes: &mut Changes,
-        delays: &mut Backoff,
-    ) -> SourceError {
-        let device = closing.device();
-        let mut seen = 0;
-        let mut watchdog = tokio::time::interval_at(tokio::time::Instant::now() + STALL, STALL);
-        loop {
-            tokio::select! {
-                what = said.recv() => match what {
-                    Some(Said::First(kind)) => {
-                        *delays = Backoff::new();
-                        for part in self.parts.iter().filter(|p| p.spec.kind() == kind) {
-                            part.tell(SourceState::Live);
-                        }
-                    }
-                    Some(Said::End) => if !closing.rewind().await {
-                        return SourceError::Failed { spec: self.text(), why: "it cannot start over".into() };
-                    },
-                    Some(Said::Missing(kind, error)) => {
-                        if self.parts.iter().all(|p| p.spec.kind() == kind) {
-                            return error;
-                        }
-                        for part in self.parts.iter().filter(|p| p.spec.kind() == kind) {
-                            part.tell(SourceState::Lost { error: error.clone(), retry_in: None });
-                        }
-                    }
-                    Some(Said::Failed(error)) => return match &device {
-                        // A device that fails as it is pulled out was pulled out.
-                        Some(device) if !self.around.watch.has(&device.id) => unplugged(device),
-                        _ => error,
-                    },
-                    None => return SourceError::Failed { spec: self.text(), why: "it ended".into() },
-                },
-                () = changes.next() => if let Some(device) = &device
-                    && !self.around.watch.has(&device.id)
-                {
-                    return unplugged(device);
-                },
-                _ = watchdog.tick() => if let Some(device) = &device {
-                    let now = closing.samples();
-                    if now == seen && device.kind == MediaKind::Video {
-                        return SourceError::Stalled(device.name.clone());
-                    }
-                    seen = now;
-                },
-            }
-        }
-    }
-
-    fn text(&self) -> String {
-        self.parts
-            .first()
-            .map(|p| p.spec.text())
-            .unwrap_or_default()
-    }
-}
-
-fn unplugged(device: &Device) -> SourceError {
-    SourceError::Unplugged {
-        kind: match device.kind {
-            MediaKind::Video => "camera",
-            MediaKind::Audio => "microphone",
-        },
-        name: device.name.clone(),
-    }
-}
-
-/// An open source that is closed on a thread that may block, on every way out.
-struct Closing(Option<Open>);
-
-impl Closing {
-    fn device(&self) -> Option<Device> {
-        self.0.as_ref().and_then(|o| o.device.clone())
-    }
-    fn samples(&self) -> u64 {
-        self.0.as_ref().map_or(0, |o| o.samples.load(Relaxed))
-    }
-    async fn rewind(&mut self) -> bool {
-        let Some(open) = self.0.take() else {
-            return false;
-        };
-        match tokio::task::spawn_blocking(move || (open.rewind(), open)).await {
-            Ok((done, open)) => {
-                self.0 = Some(open);
-                done
-            }
-            Err(_) => false,
-        }
-    }
-    async fn close(mut self) {
-        if let Some(open) = self.0.take() {
-            let _ = tokio::task::spawn_blocking(move || drop(open)).await;
-        }
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if let Some(open) = self.0.take() {
-            // Inside a task there is a runtime; at its end, blocking is all right.
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(open))),
-                Err(_) => drop(open),
-            }
-        }
     }
 }

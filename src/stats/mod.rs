@@ -9,7 +9,8 @@ pub use health::{health, is_too_slow};
 
 use crate::{
     audience::{Transport, Viewer},
-    message::MediaKind,
+    message::{MediaKind, Progress},
+    program::scene::{Framing, Strip},
 };
 
 /// Everything at one moment. Its JSON shape is fixed: others rely on it.
@@ -63,6 +64,27 @@ pub struct SourceRow {
     pub state: String,
     /// Why it is lost, and what to do.
     pub error: Option<String>,
+    /// Number of its other half (the sound of the same film), if it has one.
+    pub partner: Option<u64>,
+    /// Of a picture: whether it is on screen.
+    pub shown: Option<bool>,
+    /// Of a picture: how it is fitted to its place.
+    pub framing: Option<Framing>,
+    /// Of a sound: how it is mixed.
+    pub strip: Option<Strip>,
+    /// Of a sound: how loud it is.
+    pub levels: Option<LevelRow>,
+    /// Of a file: where it is.
+    pub progress: Option<Progress>,
+}
+
+/// Loudness over the last 50 ms, left and right, in dBFS; -100 is silence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LevelRow {
+    /// Highest sample.
+    pub peak_db: [f32; 2],
+    /// Mean.
+    pub rms_db: [f32; 2],
 }
 
 /// One output.

@@ -8,7 +8,7 @@ use gtk::{gio, glib, prelude::*};
 use studio::{
     message::{Command, MediaKind},
     output::{OutputSpec, Target},
-    source::{AudioSpec, VideoSpec},
+    source::{AudioSpec, Spec, VideoSpec},
 };
 
 use super::{
@@ -70,24 +70,33 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
 
 fn sources(on: &Installer) {
     on.with::<String>("add-video", |_, bridge, spec| {
-        bridge.change_video(|list| list.extend(spec.parse()))
+        add(bridge, MediaKind::Video, &spec)
     });
     on.with::<String>("add-audio", |_, bridge, spec| {
-        bridge.change_audio(|list| list.extend(spec.parse()))
+        add(bridge, MediaKind::Audio, &spec)
     });
     on.plain("add-video-file", |window, bridge| {
         let chosen = files::open(window, MediaKind::Video);
         with_bridge(bridge, chosen, |bridge, path: PathBuf| {
-            bridge.change_video(|list| list.push(VideoSpec::File(path)))
+            bridge.add_source(vec![Spec::Video(VideoSpec::File(path))], true)
         });
     });
     on.plain("add-audio-file", |window, bridge| {
         let chosen = files::open(window, MediaKind::Audio);
         with_bridge(bridge, chosen, |bridge, path: PathBuf| {
-            bridge.change_audio(|list| list.push(AudioSpec::File(path)))
+            bridge.add_source(vec![Spec::Audio(AudioSpec::File(path))], true)
         });
     });
-    on.with::<u64>("remove-source", |_, bridge, id| bridge.remove_source(id));
+    on.with::<u64>("remove-source", |_, bridge, id| {
+        bridge.command(Command::RemoveSource(id))
+    });
+}
+
+fn add(bridge: &Bridge, kind: MediaKind, spec: &str) {
+    match Spec::parse(kind, spec) {
+        Ok(spec) => bridge.add_source(vec![spec], true),
+        Err(e) => tracing::warn!(error = %e, "not added"),
+    }
 }
 
 fn outputs(on: &Installer) {

@@ -20,9 +20,9 @@ use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
     encode::EncodeSettings,
-    message::{AirState, Command, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
+    message::{AirState, Command, Event, NewSource, OutputStatus, SourceStatus},
     output::OutputSpec,
-    source::{AudioSpec, Device, VideoSpec},
+    source::{Device, Spec},
     stats::Status,
 };
 use tokio::sync::broadcast::error::RecvError;
@@ -30,7 +30,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{
     health, link,
     model::{Air, Model, OutputItem, SourceItem, ViewerItem, find, items},
-    notice, picker, specs, words,
+    notice, picker, words,
 };
 
 /// Events that may wait for the main thread; beyond them everything is read anew.
@@ -123,31 +123,14 @@ impl Bridge {
         self.specs.borrow().get(name).cloned()
     }
 
-    /// Change the list of pictures, as the engine has it now.
-    pub fn change_video(&self, change: impl FnOnce(&mut Vec<VideoSpec>)) {
-        let mut list = specs::video(&self.studio.sources());
-        change(&mut list);
-        self.command(Command::SetVideo(list));
-    }
-
-    /// Change the list of sounds, as the engine has it now.
-    pub fn change_audio(&self, change: impl FnOnce(&mut Vec<AudioSpec>)) {
-        let mut list = specs::audio(&self.studio.sources());
-        change(&mut list);
-        self.command(Command::SetAudio(list));
-    }
-
-    /// Take a source out of the program.
-    pub fn remove_source(&self, id: SourceId) {
-        let sources = self.studio.sources();
-        let Some(gone) = sources.iter().find(|s| s.id == id) else {
-            return;
-        };
-        let left: Vec<_> = sources.iter().filter(|s| s.id != id).cloned().collect();
-        self.command(match gone.kind {
-            MediaKind::Video => Command::SetVideo(specs::video(&left)),
-            MediaKind::Audio => Command::SetAudio(specs::audio(&left)),
-        });
+    /// Add a picture, a sound, or both of one thing.
+    pub fn add_source(&self, specs: Vec<Spec>, show: bool) {
+        let optional = specs.len() > 1;
+        self.command(Command::AddSource(NewSource {
+            specs,
+            show,
+            optional,
+        }));
     }
 
     /// This name, or with a number if there is an output of that name already.
@@ -222,6 +205,8 @@ impl Bridge {
                 keep(&model.sources, |item: &SourceItem| item.id() != id);
                 self.after_sources();
             }
+            // The order and layout are read where they are needed.
+            Event::SourceOrder(_) | Event::Layout(_) | Event::Overlays(_) => (),
             Event::Output(status) => {
                 self.take_output(&status);
                 self.after_outputs();

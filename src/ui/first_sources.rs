@@ -7,7 +7,7 @@ use std::{rc::Rc, time::Duration};
 use gtk::glib;
 use studio::{
     message::{Command, MediaKind},
-    source::{AudioSpec, Device, VideoSpec},
+    source::{AudioSpec, Device, Spec, VideoSpec},
 };
 
 use super::bridge::Bridge;
@@ -25,9 +25,8 @@ pub fn choose(bridge: &Rc<Bridge>) {
             let Some(bridge) = weak.upgrade() else { return };
             let devices = bridge.devices();
             if devices.is_some() || waited >= PATIENCE {
-                let (video, audio) = sources(&devices.unwrap_or_default());
-                bridge.command(Command::SetVideo(video));
-                return bridge.command(Command::SetAudio(audio));
+                let specs = sources(&devices.unwrap_or_default());
+                return bridge.command(Command::SetSources(specs));
             }
             drop(bridge);
             glib::timeout_future(STEP).await;
@@ -37,7 +36,7 @@ pub fn choose(bridge: &Rc<Bridge>) {
 }
 
 /// No test tone: what nobody asked for should not be heard.
-fn sources(devices: &[Device]) -> (Vec<VideoSpec>, Vec<AudioSpec>) {
+fn sources(devices: &[Device]) -> Vec<Spec> {
     let first = |kind| {
         devices
             .iter()
@@ -50,7 +49,8 @@ fn sources(devices: &[Device]) -> (Vec<VideoSpec>, Vec<AudioSpec>) {
     };
     // The system's own choice among microphones is better than the first.
     let audio = first(MediaKind::Audio).map(|_| AudioSpec::Mic(None));
-    (vec![video], audio.into_iter().collect())
+    let audio = audio.map(Spec::Audio);
+    [Spec::Video(video)].into_iter().chain(audio).collect()
 }
 
 #[cfg(test)]
@@ -64,10 +64,10 @@ mod tests {
             id: "v4l2.0".into(),
             name: "Front".into(),
         };
-        assert_eq!(sources(&[]), (vec![VideoSpec::Test], vec![]));
+        assert_eq!(sources(&[]), [Spec::Video(VideoSpec::Test)]);
         assert_eq!(
             sources(&[camera]),
-            (vec![VideoSpec::Camera(Some("v4l2.0".into()))], vec![])
+            [Spec::Video(VideoSpec::Camera(Some("v4l2.0".into())))]
         );
     }
 }

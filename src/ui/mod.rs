@@ -65,7 +65,6 @@ mod server_card;
 mod shortcuts;
 mod source_row;
 mod sources;
-mod specs;
 mod tally;
 mod viewer_columns;
 mod viewers;
@@ -141,6 +140,9 @@ mod tests {
             kind: MediaKind::Video,
             spec: "test".into(),
             state: SourceState::Live,
+            partner: None,
+            framing: Default::default(),
+            strip: Default::default(),
         };
         SourceRow::new(&SourceItem::new(&source, &[]));
         let output = OutputStatus {

@@ -99,6 +99,29 @@ pub fn studio(error: &StudioError) -> Notice {
             gettext("That viewer has already left."),
             gettext("There is nothing more to do."),
         ),
+        StudioError::NoSuchSource(_) => Notice::new(
+            gettext("That source is not there any more."),
+            gettext("There is nothing more to do."),
+        ),
+        StudioError::NotForThis(name) => Notice::new(
+            fill(gettext("{name} cannot do that."), &[("name", name)]),
+            gettext("Choose another source for it."),
+        ),
+        StudioError::NoTrack(_) => Notice::new(
+            gettext("This broadcast has no place for that source."),
+            gettext("Start Aerial again with picture and sound."),
+        ),
+        StudioError::NoOverlay => Notice::new(
+            gettext("Text and logo cannot be shown: parts of GStreamer are missing."),
+            gettext("Install gstreamer1.0-x and gstreamer1.0-plugins-good."),
+        ),
+        StudioError::Logo { path, why } => Notice::new(
+            fill(
+                gettext("The logo {name} cannot be shown: {why}."),
+                &[("name", &file(path)), ("why", plain(why))],
+            ),
+            gettext("Choose a PNG, JPEG or SVG file."),
+        ),
         StudioError::NoSuchOutput(name) => Notice::new(
             fill(
                 gettext("There is no output called {name} any more."),
@@ -122,6 +145,27 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("name", &file(path))],
             ),
             gettext("Choose the file again."),
+        ),
+        SpecError::MissingFolder(path) => Notice::new(
+            fill(
+                gettext("The folder {name} is not there any more."),
+                &[("name", &file(path))],
+            ),
+            gettext("Choose the folder again."),
+        ),
+        SpecError::LinkUrl { url, why } => Notice::new(
+            fill(
+                gettext("That {kind} link cannot be used: {why}."),
+                &[("kind", url), ("why", plain(why))],
+            ),
+            gettext("Use a link that begins with rtsp://, http://, https://, rtmp:// or srt://."),
+        ),
+        SpecError::RawFormat(text) => Notice::new(
+            fill(
+                gettext("“{text}” is not a format of raw frames."),
+                &[("text", text)],
+            ),
+            gettext("Use one such as rgba:640x480@30."),
         ),
         SpecError::Size(text) => Notice::new(
             fill(
@@ -245,6 +289,24 @@ pub fn source(error: &SourceError) -> Notice {
                 ),
             },
             gettext("Choose another file."),
+        ),
+        SourceError::FileGone(path) => Notice::new(
+            fill(
+                gettext("The file {name} is not there."),
+                &[("name", &file(path))],
+            ),
+            gettext("Put it back; Aerial looks for it again by itself."),
+        ),
+        SourceError::StreamEnded(host) => Notice::new(
+            fill(gettext("The stream at {host} ended."), &[("host", host)]),
+            gettext("Aerial tries again by itself."),
+        ),
+        SourceError::Finished(name) => Notice::new(
+            fill(
+                gettext("{name} has come to its end."),
+                &[("name", &file(std::path::Path::new(name)))],
+            ),
+            gettext("Play it again, or remove it."),
         ),
         SourceError::Stalled(name) => Notice::new(
             fill(

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The engine's one handle.
 
+mod director;
 mod rates;
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Weak},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -20,14 +20,21 @@ use crate::{
     audience::{Audience, Change, Viewer},
     encode::{EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
-    message::{AirState, Command, Event, OutputStatus, SourceId, SourceState, SourceStatus},
+    message::{
+        AirState, Command, Event, MediaKind, Outcome, OutputStatus, Progress, SourceId,
+        SourceState, SourceStatus,
+    },
     mux::WebM,
-    output::{self, Board, OutputSpec, Outputs, Supplies, Target},
-    program::{Levels, PreviewPipeline, Program},
-    serve::{Bound, Server, Serving},
-    source::{AudioSpec, Device, SourceNews, Sources, VideoSpec, Watch},
-    stats::{self, OutputRow, SourceRow, Status, ViewerRow},
+    output::{self, OutputSpec, Outputs, Supplies, Target},
+    program::{
+        Levels, Program,
+        scene::{Layout, Overlays},
+    },
+    serve::{Bound, Control, Server, Serving},
+    source::{AudioSpec, Board, Device, SourceNews, Sources, Spec, VideoSpec, Watch},
+    stats::{self, LevelRow, OutputRow, SourceRow, Status, ViewerRow},
 };
+use director::Director;
 use rates::Rates;
 
 /// Events a slow listener may be behind before it misses some (and had better take a snapshot).
@@ -78,6 +85,8 @@ struct Inner {
 
 enum Order {
     Do(Command),
+    /// The same, for somebody who wants to hear what became of it.
+    Ask(Command, oneshot::Sender<Result<Outcome, StudioError>>),
     End(oneshot::Sender<()>),
 }
 
@@ -90,8 +99,12 @@ struct Shared {
     audience: Audience,
     program: Program,
     devices: Watch,
-    sources: Mutex<BTreeMap<SourceId, SourceStatus>>,
-    outputs: Board,
+    sources: Board,
+    layout: Mutex<Layout>,
+    overlays: Mutex<Overlays>,
+    /// To the director, as long as there is one.
+    orders: mpsc::WeakUnboundedSender<Order>,
+    outputs: output::Board,
     rates: Mutex<Rates>,
 }
 
@@ -158,6 +171,18 @@ impl Studio {
             },
         );
         let devices = Watch::start();
+        let (orders, taken) = mpsc::unbounded_channel();
+        let sources = {
+            let orders = orders.downgrade();
+            let events = events.clone();
+            Sources::new(
+                handle.clone(),
+                clock,
+                devices.clone(),
+                options.encoding.clone(),
+                move |news| source_news(&events, &orders, news),
+            )
+        };
         let shared = Arc::new(Shared {
             events: events.clone(),
             air: watch::Sender::new(AirState::Off),
@@ -166,24 +191,13 @@ impl Studio {
             audience: audience.clone(),
             program,
             devices: devices.clone(),
-            sources: Mutex::default(),
+            sources: sources.board(),
+            layout: Mutex::default(),
+            overlays: Mutex::default(),
+            orders: orders.downgrade(),
             outputs: outputs.board(),
             rates: Mutex::default(),
         });
-        let sources = Sources::new(
-            handle.clone(),
-            clock,
-            devices.clone(),
-            options.encoding.clone(),
-            {
-                let shared = Arc::downgrade(&shared);
-                move |news| {
-                    if let Some(shared) = shared.upgrade() {
-                        shared.source_news(news);
-                    }
-                }
-            },
-        );
         let on_air = watch::Sender::new(false);
         let server = Server::start(
             &handle,
@@ -198,23 +212,29 @@ impl Studio {
                     move || shared.upgrade().map(|s| s.snapshot()).unwrap_or_default()
                 }),
                 encoders,
+                control: control(Arc::downgrade(&shared)),
+                scene: Arc::new({
+                    let shared = Arc::downgrade(&shared);
+                    move || {
+                        let shared = shared.upgrade();
+                        shared.map(|s| (s.layout.lock().clone(), s.overlays.lock().clone()))
+                    }
+                }),
             },
         )?;
         let address = server.address();
-        let (orders, taken) = mpsc::unbounded_channel();
         handle.spawn(tell_devices(Arc::downgrade(&shared), devices));
         handle.spawn(rates::follow(Arc::downgrade(&shared)));
         let director = Director {
             shared: shared.clone(),
             on_air,
-            video: options.video,
-            audio: options.audio,
             sources,
             outputs,
             preview: None,
             _server: server,
         };
-        handle.spawn(director.run(taken, options.outputs));
+        let specs = specs(options.video, options.audio);
+        handle.spawn(director.run(taken, options.outputs, specs));
         Ok(Studio(Arc::new(Inner {
             runtime: Some(runtime),
             orders,
@@ -264,7 +284,27 @@ impl Studio {
 
     /// Sources of the program.
     pub fn sources(&self) -> Vec<SourceStatus> {
-        self.0.shared.sources.lock().values().cloned().collect()
+        self.0.shared.sources.list()
+    }
+
+    /// Loudness of one source now, of a sound.
+    pub fn source_levels(&self, id: SourceId) -> Option<Levels> {
+        self.0.shared.sources.levels(id)
+    }
+
+    /// Where a source is in its file, if it plays one.
+    pub fn progress(&self, id: SourceId) -> Option<Progress> {
+        self.0.shared.sources.progress(id)
+    }
+
+    /// What is on screen, and how.
+    pub fn layout(&self) -> Layout {
+        self.0.shared.layout.lock().clone()
+    }
+
+    /// What lies over all pictures.
+    pub fn overlays(&self) -> Overlays {
+        self.0.shared.overlays.lock().clone()
     }
 
     /// Outputs, running or not.
@@ -331,6 +371,52 @@ fn essentials() -> Result<(), StudioError> {
     })
 }
 
+/// Pictures first, each list in its order.
+fn specs(video: Vec<VideoSpec>, audio: Vec<AudioSpec>) -> Vec<Spec> {
+    let video = video.into_iter().filter(|v| *v != VideoSpec::None);
+    let audio = audio.into_iter().filter(|a| *a != AudioSpec::None);
+    video
+        .map(Spec::Video)
+        .chain(audio.map(Spec::Audio))
+        .collect()
+}
+
+fn source_news(
+    events: &broadcast::Sender<Event>,
+    orders: &mpsc::WeakUnboundedSender<Order>,
+    news: SourceNews,
+) {
+    let event = match news {
+        SourceNews::Changed(status) => Event::Source(status),
+        SourceNews::Removed(id) => Event::SourceRemoved(id),
+        SourceNews::Absent(id) => {
+            if let Some(orders) = orders.upgrade() {
+                let _ = orders.send(Order::Do(Command::RemoveSource(id)));
+            }
+            return;
+        }
+    };
+    // Nobody listening is nobody's fault.
+    let _ = events.send(event);
+}
+
+/// For the server: ask the director, and hear what became of it.
+fn control(shared: Weak<Shared>) -> Control {
+    Arc::new(move |command| {
+        let shared = shared.clone();
+        Box::pin(async move {
+            let ended = || StudioError::Program("it is being ended".into());
+            let orders = shared.upgrade().and_then(|s| s.orders.upgrade());
+            let (tell, told) = oneshot::channel();
+            orders
+                .ok_or_else(ended)?
+                .send(Order::Ask(command, tell))
+                .map_err(|_| ended())?;
+            told.await.map_err(|_| ended())?
+        })
+    })
+}
+
 async fn tell_devices(shared: Weak<Shared>, devices: Watch) {
     let mut changes = devices.changes();
     drop(devices);
@@ -349,23 +435,15 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
-    fn source_news(&self, news: SourceNews) {
-        match news {
-            SourceNews::Changed(status) => {
-                self.sources.lock().insert(status.id, status.clone());
-                self.tell(Event::Source(status));
-            }
-            SourceNews::Removed(id) => {
-                self.sources.lock().remove(&id);
-                self.tell(Event::SourceRemoved(id));
-            }
-        }
-    }
-
     fn snapshot(&self) -> Status {
         let air = *self.air.borrow();
         let rates = self.rates.lock();
-        let sources = self.sources.lock().values().map(source_row).collect();
+        let layout = self.layout.lock().clone();
+        let rows = self.sources.rows();
+        let sources = rows
+            .into_iter()
+            .map(|row| source_row(row, &layout))
+            .collect();
         let outputs = self.outputs.list();
         let mut status = Status {
             air: air.word().into(),
@@ -396,16 +474,29 @@ fn with_remedy(error: &(impl std::fmt::Display + crate::error::Remedy)) -> Strin
     format!("{error} {}", error.remedy())
 }
 
-fn source_row(s: &SourceStatus) -> SourceRow {
+fn source_row(
+    (s, levels, progress): (SourceStatus, Option<Levels>, Option<Progress>),
+    layout: &Layout,
+) -> SourceRow {
+    let picture = s.kind == MediaKind::Video;
     SourceRow {
         id: s.id,
         kind: s.kind,
-        spec: s.spec.clone(),
         state: s.state.word().into(),
         error: match &s.state {
             SourceState::Lost { error, .. } => Some(with_remedy(error)),
             SourceState::Starting | SourceState::Live => None,
         },
+        spec: s.spec,
+        partner: s.partner,
+        shown: picture.then(|| layout.pictures.contains(&s.id)),
+        framing: picture.then_some(s.framing),
+        strip: (!picture).then_some(s.strip),
+        levels: levels.filter(|_| !picture).map(|l| LevelRow {
+            peak_db: l.peak_db,
+            rms_db: l.rms_db,
+        }),
+        progress,
     }
 }
 
@@ -418,174 +509,5 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
         bitrate,
         bytes,
         error: s.state.error().map(with_remedy),
-    }
-}
-
-/// Carries out what is asked, one thing after the other.
-struct Director {
-    shared: Arc<Shared>,
-    on_air: watch::Sender<bool>,
-    video: Vec<VideoSpec>,
-    audio: Vec<AudioSpec>,
-    sources: Sources,
-    outputs: Outputs,
-    preview: Option<PreviewPipeline>,
-    _server: Server,
-}
-
-impl Director {
-    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>, outputs: Vec<OutputSpec>) {
-        for output in outputs {
-            self.outputs.set(output).await;
-        }
-        self.set_sources().await;
-        while let Some(order) = orders.recv().await {
-            match order {
-                Order::Do(command) => {
-                    if let Err(error) = self.carry_out(command).await {
-                        self.shared.tell(Event::Refused(error));
-                    }
-                }
-                Order::End(told) => {
-                    self.end().await;
-                    let _ = told.send(());
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn set_sources(&mut self) {
-        self.sources
-            .set(&self.shared.program, &self.video, &self.audio)
-            .await;
-    }
-
-    async fn carry_out(&mut self, command: Command) -> Result<(), StudioError> {
-        match command {
-            Command::SetVideo(specs) => {
-                self.video = specs;
-                self.set_sources().await;
-                Ok(())
-            }
-            Command::SetAudio(specs) => {
-                self.audio = specs;
-                self.set_sources().await;
-                Ok(())
-            }
-            Command::SetEncoding(settings) => self.set_encoding(settings),
-            Command::GoLive => self.go_live().await,
-            Command::EndLive => {
-                self.end_live().await;
-                Ok(())
-            }
-            Command::SetOutput(spec) => {
-                if let Target::Record { path, overwrite } = &spec.target {
-                    output::check_recording(path, *overwrite)?;
-                }
-                self.outputs.set(spec).await;
-                Ok(())
-            }
-            Command::RemoveOutput(name) => {
-                if !self.outputs.remove(&name).await {
-                    return Err(StudioError::NoSuchOutput(name));
-                }
-                self.shared.tell(Event::OutputRemoved(name));
-                Ok(())
-            }
-            Command::EnableOutput(name, on) => match self.outputs.enable(&name, on).await {
-                true => Ok(()),
-                false => Err(StudioError::NoSuchOutput(name)),
-            },
-            Command::Kick(id) => match self.shared.audience.kick(id) {
-                true => Ok(()),
-                false => Err(StudioError::NoSuchViewer),
-            },
-            Command::Preview(preview) => self.set_preview(preview).await,
-        }
-    }
-
-    fn set_encoding(&mut self, settings: EncodeSettings) -> Result<(), StudioError> {
-        settings.installed()?;
-        let old = self.shared.encoding.lock().clone();
-        if (old.width, old.height, old.fps) != (settings.width, settings.height, settings.fps) {
-            return Err(StudioError::OnlyAtStart("The size and rate of the picture"));
-        }
-        let codecs = |s: &EncodeSettings| (s.video, s.audio, s.key_interval);
-        if codecs(&old) != codecs(&settings) && *self.shared.air.borrow() != AirState::Off {
-            return Err(StudioError::OnlyOffAir("The codec"));
-        }
-        *self.shared.encoding.lock() = settings.clone();
-        self.shared.encoders.set(settings.clone());
-        self.shared.tell(Event::Encoding(settings));
-        Ok(())
-    }
-
-    fn set_air(&self, state: AirState) {
-        self.shared.air.send_replace(state);
-        self.on_air
-            .send_replace(matches!(state, AirState::Live { .. }));
-        self.shared.tell(Event::Air(state));
-    }
-
-    async fn go_live(&mut self) -> Result<(), StudioError> {
-        if *self.shared.air.borrow() != AirState::Off {
-            return Ok(());
-        }
-        self.set_air(AirState::Starting);
-        let mut running = self.shared.program.running();
-        let first = tokio::time::timeout(FIRST_FRAME, running.wait_for(|runs| *runs))
-            .await
-            .is_ok_and(|runs| runs.is_ok());
-        if !first {
-            self.set_air(AirState::Off);
-            return Err(StudioError::Program("it gives no frames".into()));
-        }
-        self.set_air(AirState::Live {
-            since: SystemTime::now(),
-        });
-        self.outputs.set_air(true).await;
-        Ok(())
-    }
-
-    async fn end_live(&mut self) {
-        if *self.shared.air.borrow() == AirState::Off {
-            return;
-        }
-        self.set_air(AirState::Stopping);
-        self.outputs.set_air(false).await;
-        self.set_air(AirState::Off);
-    }
-
-    async fn set_preview(
-        &mut self,
-        preview: Option<crate::program::Preview>,
-    ) -> Result<(), StudioError> {
-        // Starting and stopping a pipeline may block.
-        let old = self.preview.take();
-        let out = self.shared.program.out().clone();
-        let size = {
-            let encoding = self.shared.encoding.lock();
-            (encoding.width, encoding.height)
-        };
-        let made = tokio::task::spawn_blocking(move || {
-            drop(old);
-            preview
-                .map(|p| PreviewPipeline::start(&out, size, p))
-                .transpose()
-        })
-        .await
-        .map_err(|e| StudioError::Program(e.to_string()))?;
-        self.preview = made?;
-        Ok(())
-    }
-
-    /// Everything, in the order that loses nothing: viewers hear of it, recordings are finished, sources last.
-    async fn end(&mut self) {
-        self.end_live().await;
-        self.outputs.end_all().await;
-        let preview = self.preview.take();
-        let _ = tokio::task::spawn_blocking(move || drop(preview)).await;
-        self.sources.end_all().await;
     }
 }

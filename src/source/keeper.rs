@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The task that keeps one source going: opens it, watches over it, and opens it again when it fails.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Changes, Device, SourceNews, Spec, Told,
+    open::{self, Deck, Open, Places, Said, Surroundings},
+};
+use crate::{
+    error::SourceError,
+    message::{MediaKind, Playback, Progress, SourceId, SourceState, SourceStatus},
+    output::Backoff,
+    program::Input,
+};
+
+/// A camera that gives no frame for this long is opened anew.
+const STALL: Duration = Duration::from_secs(3);
+/// A stream from elsewhere may take longer to recover by itself.
+const LINK_STALL: Duration = Duration::from_secs(8);
+/// Devices need a moment after they appear.
+const SETTLE: Duration = Duration::from_millis(300);
+/// Until the next of a playlist follows one that cannot be played.
+const PASS_OVER: Duration = Duration::from_secs(1);
+/// How often the place in a file is read.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The state of one part, and who hears of its changes.
+#[derive(Clone)]
+pub(super) struct Voice {
+    status: Arc<Mutex<SourceStatus>>,
+    told: Told,
+}
+
+impl Voice {
+    pub(super) fn new(status: SourceStatus, told: Told) -> Self {
+        Voice {
+            status: Arc::new(Mutex::new(status)),
+            told,
+        }
+    }
+
+    pub(super) fn id(&self) -> SourceId {
+        self.status.lock().id
+    }
+
+    pub(super) fn status(&self) -> SourceStatus {
+        self.status.lock().clone()
+    }
+
+    /// Change it before anybody has heard of it.
+    pub(super) fn quietly(&self, change: impl FnOnce(&mut SourceStatus)) {
+        change(&mut self.status.lock());
+    }
+
+    /// Change it, and tell.
+    pub(super) fn change(&self, change: impl FnOnce(&mut SourceStatus)) {
+        self.quietly(change);
+        self.announce();
+    }
+
+    pub(super) fn announce(&self) {
+        (self.told)(SourceNews::Changed(self.status()));
+    }
+
+    pub(super) fn tell(&self, state: SourceState) {
+        let new = {
+            let mut status = self.status.lock();
+            let differs = status.state != state;
+            status.state = state;
+            differs
+        };
+        if new {
+            self.announce();
+        }
+    }
+}
+
+/// What the task knows of one part. The place in the program belongs to the list of sources, so that a part can be
+/// taken out while the other goes on.
+pub(super) struct Part {
+    pub(super) voice: Voice,
+    pub(super) spec: Spec,
+    pub(super) input: Weak<Input>,
+}
+
+/// Keeps one source going.
+pub(super) struct Keeper {
+    pub(super) parts: Vec<Part>,
+    pub(super) around: Surroundings,
+    pub(super) places: Places,
+    /// What is not there need not be.
+    pub(super) optional: bool,
+    /// Where it is in its file.
+    pub(super) progress: Arc<Mutex<Option<Progress>>>,
+}
+
+type Asked = mpsc::UnboundedReceiver<(Playback, oneshot::Sender<bool>)>;
+
+/// Why a source is opened anew, or not.
+enum Ended {
+    /// It failed.
+    Failed(SourceError),
+    /// The next file of its list is to be opened.
+    Next,
+}
+
+impl Keeper {
+    pub(super) async fn run(self, stop: CancellationToken, mut asked: Asked) {
+        tokio::select! {
+            () = self.keep(&mut asked) => (),
+            () = stop.cancelled() => (),
+        }
+    }
+
+    fn tell(&self, state: SourceState) {
+        for part in &self.parts {
+            part.voice.tell(state.clone());
+        }
+    }
+
+    fn text(&self) -> String {
+        let first = self.parts.first();
+        first.map(|p| p.spec.to_string()).unwrap_or_default()
+    }
+
+    fn hold(&self, on: bool) {
+        let inputs = self.parts.iter().filter_map(|p| p.input.upgrade());
+        inputs.for_each(|input| input.hold(on));
+    }
+
+    /// Open, watch over, and open again, for ever.
+    async fn keep(&self, asked: &mut Asked) {
+        let mut delays = Backoff::new();
+        let deck = self.parts.first().and_then(|p| Deck::of(&p.spec));
+        let deck = deck.map(|deck| Arc::new(Mutex::new(deck)));
+        let device = self.parts.iter().find_map(|p| p.spec.device_kind());
+        loop {
+            self.tell(SourceState::Starting);
+            let mut changes = self.around.watch.changes();
+            let ended = match self.open(deck.clone()).await {
+                Ok((open, said)) => {
+                    let mut closing = Closing(Some(open));
+                    let mut watcher = Watcher {
+                        keeper: self,
+                        said,
+                        asked,
+                        deck: deck.as_deref(),
+                        delays: &mut delays,
+                    };
+                    let ended = watcher.watch_over(&mut closing, &mut changes).await;
+                    closing.close().await;
+                    ended
+                }
+                Err(error) => Ended::Failed(error),
+            };
+            let error = match ended {
+                Ended::Next => continue,
+                Ended::Failed(error) => error,
+            };
+            let retry_in = match &error {
+                // Only a change of the list of devices can help, or of the file, or somebody's word.
+                SourceError::NoDevice { .. }
+                | SourceError::NoDeviceAtAll(_)
+                | SourceError::Unplugged { .. }
+                | SourceError::NotMedia { .. }
+                | SourceError::Finished(_) => None,
+                SourceError::Stalled(_)
+                | SourceError::FileGone(_)
+                | SourceError::StreamEnded(_)
+                | SourceError::Failed { .. }
+                | SourceError::Missing { .. } => delays.next(),
+            };
+            self.hold(false);
+            // What cannot be played is passed over, if there is something else.
+            let retry_in = match &deck {
+                Some(deck)
+                    if deck.lock().is_list() && !matches!(error, SourceError::Finished(_)) =>
+                {
+                    deck.lock().turn(true);
+                    Some(PASS_OVER)
+                }
+                Some(_) | None => retry_in,
+            };
+            self.tell(SourceState::Lost { error, retry_in });
+            let wait = async {
+                match retry_in {
+                    Some(delay) => tokio::time::sleep(delay).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let plugged = async {
+                match device {
+                    Some(_) => changes.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = wait => (),
+                () = plugged => tokio::time::sleep(SETTLE).await,
+                () = wanted_again(asked, deck.as_deref()) => (),
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        deck: Option<Arc<Mutex<Deck>>>,
+    ) -> Result<(Open, mpsc::UnboundedReceiver<Said>), SourceError> {
+        if self.parts.iter().any(|p| p.spec.device_kind().is_some()) {
+            self.around.watch.ready(Duration::from_secs(5)).await;
+        }
+        let (tell, said) = mpsc::unbounded_channel();
+        let opening = open::Opening {
+            around: self.around.clone(),
+            places: self.places.clone(),
+            tell,
+            deck,
+        };
+        let spec = self.parts.first().map(|p| p.spec.clone());
+        let opened = tokio::task::spawn_blocking(move || match spec {
+            Some(spec) => open::open(&spec, &opening),
+            None => Err(SourceError::Failed {
+                spec: String::new(),
+                why: "there is nothing to open".into(),
+            }),
+        })
+        .await;
+        match opened {
+            Ok(result) => result.map(|open| (open, said)),
+            Err(e) => Err(SourceError::Failed {
+                spec: self.text(),
+                why: e.to_string(),
+            }),
+        }
+    }
+}
+
+/// Done when somebody wants a file that has ended or failed to play again.
+async fn wanted_again(asked: &mut Asked, deck: Option<&Mutex<Deck>>) {
+    while let Some((what, tell)) = asked.recv().await {
+        let Some(deck) = deck else {
+            let _ = tell.send(false);
+            continue;
+        };
+        let again = deck.lock().while_closed(what);
+        let _ = tell.send(true);
+        if again {
+            return;
+        }
+    }
+    // The source is being ended.
+    std::future::pending().await
+}
+
+/// Watches over one opening of the source.
+struct Watcher<'a> {
+    keeper: &'a Keeper,
+    said: mpsc::UnboundedReceiver<Said>,
+    asked: &'a mut Asked,
+    deck: Option<&'a Mutex<Deck>>,
+    delays: &'a mut Backoff,
+}
+
+impl Watcher<'_> {
+    /// Done when the source has failed, or is to be opened anew.
+    async fn watch_over(&mut self, closing: &mut Closing, changes: &mut Changes) -> Ended {
+        let keeper = self.keeper;
+        let device = closing.device();
+        let stall = if self.deck.is_some() {
+            LINK_STALL
+        } else {
+            STALL
+        };
+        let mut seen = 0;
+        let mut watchdog = tokio::time::interval_at(tokio::time::Instant::now() + stall, stall);
+        let mut look = tokio::time::interval(LOOK);
+        if self.deck.is_some_and(|deck| deck.lock().paused) {
+            keeper.hold(true);
+        }
+        loop {
+            tokio::select! {
+                what = self.said.recv() => match what {
+                    Some(Said::End) => match self.at_end(closing).await {
+                        Some(ended) => return ended,
+                        None => continue,
+                    },
+                    Some(what) => if let Some(error) = self.heard(what, device.as_ref()) {
+                        return Ended::Failed(error);
+                    },
+                    None => return Ended::Failed(SourceError::Failed {
+                        spec: keeper.text(),
+                        why: "it ended".into(),
+                    }),
+                },
+                asked = self.asked.recv() => {
+                    // Without anybody who could ask, the source is being ended.
+                    let Some((what, tell)) = asked else { std::future::pending().await };
+                    let (done, ended) = self.play(what, closing).await;
+                    let _ = tell.send(done);
+                    if let Some(ended) = ended {
+                        return ended;
+                    }
+                },
+                () = changes.next() => if let Some(device) = &device
+                    && !keeper.around.watch.has(&device.id)
+                {
+                    return Ended::Failed(unplugged(device));
+                },
+                _ = look.tick() => if let Some(deck) = self.deck {
+                    let (position, duration) = closing.place().await;
+                    *keeper.progress.lock() = Some(deck.lock().progress(position, duration));
+                },
+                _ = watchdog.tick() => {
+                    let now = closing.samples();
+                    let quiet = now == std::mem::replace(&mut seen, now);
+                    if quiet && let Some(error) = self.silent(device.as_ref()) {
+                        return Ended::Failed(error);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The error, if it cannot go on after this.
+    fn heard(&mut self, what: Said, device: Option<&Device>) -> Option<SourceError> {
+        let keeper = self.keeper;
+        match what {
+            Said::First(kind) => {
+                *self.delays = Backoff::new();
+                for part in keeper.parts.iter().filter(|p| p.spec.kind() == kind) {
+                    part.voice.tell(SourceState::Live);
+                }
+                None
+            }
+            Said::Missing(kind, error) => {
+                let missing = |p: &&Part| p.spec.kind() == kind;
+                if keeper.parts.iter().all(|p| missing(&p)) {
+                    return Some(error);
+                }
+                for part in keeper.parts.iter().filter(missing) {
+                    if keeper.optional {
+                        (part.voice.told)(SourceNews::Absent(part.voice.id()));
+                        continue;
+                    }
+                    let error = error.clone();
+                    part.voice.tell(SourceState::Lost {
+                        error,
+                        retry_in: None,
+                    });
+                }
+                None
+            }
+            // A device that fails as it is pulled out was pulled out.
+            Said::Failed(error) => Some(match device {
+                Some(device) if !keeper.around.watch.has(&device.id) => unplugged(device),
+                Some(_) | None => error,
+            }),
+            Said::End => None,
+        }
+    }
+
+    /// No sample came for a while. The error, if that is one.
+    fn silent(&self, device: Option<&Device>) -> Option<SourceError> {
+        match (device, self.deck) {
+            (Some(device), _) if device.kind == MediaKind::Video => {
+                Some(SourceError::Stalled(device.name.clone()))
+            }
+            (None, Some(deck)) => {
+                let deck = deck.lock();
+                (!deck.paused).then(|| SourceError::Stalled(deck.name()))
+            }
+            (Some(_), _) | (None, None) => None,
+        }
+    }
+
+    /// The end of a file or stream. `None` if it goes on.
+    async fn at_end(&self, closing: &mut Closing) -> Option<Ended> {
+        let failed = |why: &str| {
+            Some(Ended::Failed(SourceError::Failed {
+                spec: self.keeper.text(),
+                why: why.into(),
+            }))
+        };
+        let Some(deck) = self.deck else {
+            return failed("it ended");
+        };
+        let after = deck.lock().at_end();
+        match after {
+            open::After::Again => match closing.with(|open| open.rewind()).await {
+                Some(true) => None,
+                Some(false) | None => failed("it cannot start over"),
+            },
+            open::After::Next => Some(Ended::Next),
+            open::After::Over(error) => Some(Ended::Failed(error)),
+        }
+    }
+
+    /// Whether it could be done, and whether the source is to be opened anew for it.
+    async fn play(&self, what: Playback, closing: &mut Closing) -> (bool, Option<Ended>) {
+        let Some(deck) = self.deck else {
+            return (false, None);
+        };
+        match what {
+            Playback::Pause | Playback::Resume => {
+                let pause = what == Playback::Pause;
+                // Before the pictures stop, after they come again.
+                if pause {
+                    self.keeper.hold(true);
+                }
+                let done = closing.with(move |open| open.pause(pause)).await;
+                if done != Some(true) {
+                    self.keeper.hold(false);
+                    return (false, None);
+                }
+                deck.lock().paused = pause;
+                if !pause {
+                    self.keeper.hold(false);
+                }
+                (true, None)
+            }
+            Playback::Seek(to) => {
+                let done = closing.with(move |open| open.seek(to)).await;
+                (done == Some(true), None)
+            }
+            Playback::Loop(on) => {
+                deck.lock().looped = on;
+                (true, None)
+            }
+            Playback::Next | Playback::Previous => {
+                deck.lock().turn(what == Playback::Next);
+                (true, Some(Ended::Next))
+            }
+        }
+    }
+}
+
+fn unplugged(device: &Device) -> SourceError {
+    SourceError::Unplugged {
+        kind: match device.kind {
+            MediaKind::Video => "camera",
+            MediaKind::Audio => "microphone",
+        },
+        name: device.name.clone(),
+    }
+}
+
+/// An open source that is closed on a thread that may block, on every way out.
+struct Closing(Option<Open>);
+
+impl Closing {
+    fn device(&self) -> Option<Device> {
+        self.0.as_ref().and_then(|o| o.device.clone())
+    }
+
+    fn samples(&self) -> u64 {
+        self.0.as_ref().map_or(0, |o| o.samples.load(Relaxed))
+    }
+
+    /// Position and duration.
+    async fn place(&mut self) -> (Duration, Option<Duration>) {
+        self.with(|open| open.place()).await.unwrap_or_default()
+    }
+
+    /// Do something with it that may block.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        f: impl FnOnce(&Open) -> T + Send + 'static,
+    ) -> Option<T> {
+        let open = self.0.take()?;
+        let (result, open) = tokio::task::spawn_blocking(move || (f(&open), open))
+            .await
+            .ok()?;
+        self.0 = Some(open);
+        Some(result)
+    }
+
+    async fn close(mut self) {
+        if let Some(open) = self.0.take() {
+            let _ = tokio::task::spawn_blocking(move || drop(open)).await;
+        }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(open) = self.0.take() {
+            // Inside a task there is a runtime; at its end, blocking is all right.
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(open))),
+                Err(_) => drop(open),
+            }
+        }
+    }
+}

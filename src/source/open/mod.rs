@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The pipelines of sources, one file per kind. Each hands raw samples to the program and says how it fares.
+
+mod deck;
+mod device;
+mod generated;
+mod media;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use gst::prelude::*;
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, sync::mpsc};
+
+pub(super) use deck::{After, Deck};
+
+use super::{AudioSpec, Device, Spec, VideoSpec, Watch};
+use crate::{
+    encode::EncodeSettings,
+    error::SourceError,
+    message::MediaKind,
+    program::{Notice, Pipeline, Pusher, StudioClock},
+};
+
+const VIDEO_CAPS: &str = "video/x-raw,format=I420,pixel-aspect-ratio=1/1";
+const AUDIO_CAPS: &str = "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2";
+
+/// What an open source says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Said {
+    /// The first sample of this kind reached the program.
+    First(MediaKind),
+    /// A file or stream came to its end.
+    End,
+    /// It has nothing of this kind; what else it has goes on.
+    Missing(MediaKind, SourceError),
+    /// It does not work (any more).
+    Failed(SourceError),
+}
+
+/// An open source; closes when dropped (which may block).
+pub(super) struct Open {
+    /// Its pipeline, if it has one.
+    pub(super) pipeline: Option<Pipeline>,
+    /// Samples so far, for the watchdog.
+    pub(super) samples: Arc<AtomicU64>,
+    /// The device it really is, where it is one.
+    pub(super) device: Option<Device>,
+    /// How a file is played.
+    pub(super) player: Option<media::Player>,
+    /// What must stay as long as it is open (a permission, a thread that ends by its guard).
+    pub(super) held: Vec<Box<dyn Send + Sync>>,
+}
+
+impl Open {
+    /// Start over from the beginning; `false` if it cannot.
+    pub(super) fn rewind(&self) -> bool {
+        self.with_player(|player, pipeline| player.rewind(pipeline))
+    }
+
+    /// Stand still, or go on; `false` if it cannot.
+    pub(super) fn pause(&self, pause: bool) -> bool {
+        self.with_player(|player, pipeline| player.pause(pipeline, pause))
+    }
+
+    /// Go on from here; `false` if it cannot.
+    pub(super) fn seek(&self, to: Duration) -> bool {
+        self.with_player(|player, pipeline| player.seek(pipeline, to))
+    }
+
+    /// Position, and duration where known.
+    pub(super) fn place(&self) -> (Duration, Option<Duration>) {
+        let Some(pipeline) = &self.pipeline else {
+            return Default::default();
+        };
+        let position = pipeline.query_position::<gst::ClockTime>();
+        let duration = pipeline.query_duration::<gst::ClockTime>();
+        (
+            position.map(Duration::from).unwrap_or_default(),
+            duration.map(Duration::from),
+        )
+    }
+
+    fn with_player(&self, f: impl FnOnce(&media::Player, &Pipeline) -> bool) -> bool {
+        match (&self.player, &self.pipeline) {
+            (Some(player), Some(pipeline)) => f(player, pipeline),
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+}
+
+/// Where samples of one source go.
+#[derive(Clone, Default)]
+pub(super) struct Places {
+    pub(super) video: Option<Pusher>,
+    pub(super) audio: Option<Pusher>,
+}
+
+/// What opening needs to know of the engine.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) clock: StudioClock,
+    pub(super) watch: Watch,
+    pub(super) settings: EncodeSettings,
+    pub(super) runtime: Handle,
+}
+
+/// One opening of one source.
+pub(super) struct Opening {
+    pub(super) around: Surroundings,
+    pub(super) places: Places,
+    pub(super) tell: Tell,
+    /// What is to be played, for files and links.
+    pub(super) deck: Option<Arc<Mutex<Deck>>>,
+}
+
+pub(super) type Tell = mpsc::UnboundedSender<Said>;
+
+/// Open a source. Blocks until it was started.
+pub(super) fn open(spec: &Spec, opening: &Opening) -> Result<Open, SourceError> {
+    let text = spec.to_string();
+    match spec {
+        Spec::Video(VideoSpec::Test | VideoSpec::None) => generated::test_card(&text, opening),
+        Spec::Audio(AudioSpec::Tone) => generated::tone(&text, opening),
+        Spec::Audio(AudioSpec::Silence | AudioSpec::None) => generated::silence(&text, opening),
+        Spec::Video(VideoSpec::Camera(name)) | Spec::Audio(AudioSpec::Mic(name)) => {
+            device::open(spec.kind(), name.as_deref(), &text, opening)
+        }
+        Spec::Video(VideoSpec::File(_) | VideoSpec::Link(_))
+        | Spec::Audio(AudioSpec::File(_) | AudioSpec::Link(_)) => media::open(&text, opening),
+        Spec::Video(
+            VideoSpec::Screen(_)
+            | VideoSpec::Folder(_)
+            | VideoSpec::Frames(_)
+            | VideoSpec::Stdin(_)
+            | VideoSpec::Guest,
+        )
+        | Spec::Audio(AudioSpec::Desktop | AudioSpec::Guest) => {
+            Err(SourceError::Missing { element: text })
+        }
+    }
+}
+
+fn start(pipeline: Pipeline, samples: Arc<AtomicU64>, spec: &str) -> Result<Open, SourceError> {
+    pipeline.play().map_err(|e| failed(spec, &e))?;
+    Ok(Open {
+        pipeline: Some(pipeline),
+        samples,
+        device: None,
+        player: None,
+        held: Vec::new(),
+    })
+}
+
+fn failed(spec: &str, why: &dyn std::fmt::Display) -> SourceError {
+    SourceError::Failed {
+        spec: spec.to_string(),
+        why: why.to_string().trim_end_matches('.').to_string(),
+    }
+}
+
+fn said_by(spec: String, tell: Tell) -> impl Fn(Notice) + Send + Sync + 'static {
+    move |notice| {
+        let said = match notice {
+            Notice::Error(e) => Said::Failed(failed(&spec, &e)),
+            Notice::Eos => Said::End,
+            Notice::Element(..) | Notice::SegmentDone => return,
+        };
+        let _ = tell.send(said);
+    }
+}
+
+fn connect(bin: &gst::Bin, opening: &Opening) -> Arc<AtomicU64> {
+    let samples = Arc::new(AtomicU64::new(0));
+    connect_into(bin, &opening.places, &opening.tell, &samples, Pusher::push);
+    samples
+}
+
+/// Let the appsinks of this bin push into the program, in this way.
+fn connect_into(
+    bin: &gst::Bin,
+    places: &Places,
+    tell: &Tell,
+    samples: &Arc<AtomicU64>,
+    push: impl Fn(&Pusher, &gst::Sample, gst::ClockTime) + Clone + Send + Sync + 'static,
+) {
+    let both = [
+        ("video", MediaKind::Video, &places.video),
+        ("audio", MediaKind::Audio, &places.audio),
+    ];
+    for (name, kind, pusher) in both {
+        let sink = bin.by_name(name).and_downcast::<gst_app::AppSink>();
+        let (Some(sink), Some(pusher)) = (sink, pusher.clone()) else {
+            continue;
+        };
+        // Two samples: what the program does not take at once is out of date.
+        sink.set_property("enable-last-sample", false);
+        sink.set_max_buffers(2);
+        sink.set_drop(true);
+        let (tell, samples, push) = (tell.clone(), samples.clone(), push.clone());
+        let mut first = true;
+        sink.set_callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |sink| {
+                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
+                    let base = sink.base_time().unwrap_or(gst::ClockTime::ZERO);
+                    push(&pusher, &sample, base);
+                    samples.fetch_add(1, Relaxed);
+                    if std::mem::take(&mut first) {
+                        let _ = tell.send(Said::First(kind));
+                    }
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        );
+    }
+}
