@@ -192,7 +192,7 @@ mod tests {
                 let two = places(kind, 2, 854, 480);
                 assert!(inside(&two[1], 854, 480), "{corner:?} {size}");
                 assert!(two[0].covers(&two[1]) && two[1].width >= 84);
-                let left = two[1].x < 427;
+                let left = two[1].x + two[1].width / 2 < 427;
                 assert_eq!(left, matches!(corner, Corner::TopLeft | Corner::BottomLeft));
             }
         }

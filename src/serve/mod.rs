@@ -37,7 +37,6 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::WebM,
-    program::scene::{Layout, Overlays},
 };
 use signalling::Signalling;
 use webrtc::Leg;
@@ -55,8 +54,7 @@ pub(crate) struct Serving {
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
     pub(crate) control: Control,
-    /// What is on screen and over it; `None` when the engine has ended.
-    pub(crate) scene: Arc<dyn Fn() -> Option<(Layout, Overlays)> + Send + Sync>,
+    pub(crate) scene: api::SceneSource,
 }
 
 /// Asks the engine for something.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Control and numbers: `/api/v1`.
 
+mod scene;
+
 use std::sync::Arc;
 
 use axum::{
@@ -13,9 +15,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Serving, door};
+use super::{Control, Serving, door};
 use crate::{
     audience::Audience,
+    error::{Remedy, StudioError},
+    program::scene::{Layout, Overlays},
     stats::{Status, ViewerRow},
 };
 
@@ -27,18 +31,26 @@ struct Api {
     status: StatusSource,
     audience: Audience,
     token: Arc<str>,
+    control: Control,
+    scene: SceneSource,
 }
+
+/// What is on screen and over it; `None` when the engine has ended.
+pub(crate) type SceneSource = Arc<dyn Fn() -> Option<(Layout, Overlays)> + Send + Sync>;
 
 pub(super) fn routes(serving: &Serving) -> Router {
     let api = Api {
         status: serving.status.clone(),
         audience: serving.audience.clone(),
         token: serving.api_token.as_str().into(),
+        control: serving.control.clone(),
+        scene: serving.scene.clone(),
     };
     Router::new()
         .route("/api/v1/status", get(status))
         .route("/api/v1/viewers", get(viewers))
         .route("/api/v1/viewers/{id}", delete(kick))
+        .merge(scene::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))
@@ -84,4 +96,32 @@ async fn kick(State(api): State<Api>, Path(id): Path<String>) -> Response {
 async fn nothing() -> Response {
     let error = json!({"error": "There is no such route."});
     (StatusCode::NOT_FOUND, Json(error)).into_response()
+}
+
+/// An answer that says what is wrong.
+fn say(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
+    (status, Json(json!({"error": sentence.to_string()}))).into_response()
+}
+
+/// The answer to what the engine refused.
+fn refusal(error: &StudioError) -> Response {
+    let status = match error {
+        StudioError::NoSuchSource(_) | StudioError::NoSuchOutput(_) | StudioError::NoSuchViewer => {
+            StatusCode::NOT_FOUND
+        }
+        StudioError::Spec(_) | StudioError::Logo { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        StudioError::NotForThis(_)
+        | StudioError::NoTrack(_)
+        | StudioError::OnlyOffAir(_)
+        | StudioError::OnlyAtStart(_)
+        | StudioError::Source(_)
+        | StudioError::Output(_) => StatusCode::CONFLICT,
+        StudioError::NoOverlay
+        | StudioError::Serve(_)
+        | StudioError::Incomplete { .. }
+        | StudioError::Program(_)
+        | StudioError::Encoder { .. }
+        | StudioError::Token { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    say(status, format!("{error} {}", error.remedy()))
 }
