@@ -22,6 +22,9 @@ mod icecast;
 /// What ffprobe and ffmpeg say about streams and files.
 mod media;
 
+/// What is heard in them.
+mod sound;
+
 /// A WebRTC viewer without a browser, through `/whep`.
 mod receiver;
 
@@ -47,6 +50,9 @@ mod recording;
 
 /// Old, curious and malicious HTTP clients.
 mod manners;
+
+/// Layouts, fades, mixing, films: everything that changes while live.
+mod program;
 
 /// Cameras and microphones that come and go.
 mod devices;
