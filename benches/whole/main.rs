@@ -10,6 +10,7 @@ mod launch;
 mod measure;
 #[path = "../../tests/it/receiver.rs"]
 mod receiver;
+mod sources;
 mod webrtc;
 
 /// What every measurement returns: it stops at the first thing that does not work.
@@ -43,6 +44,9 @@ fn main() -> Result<()> {
             }
             if wanted("launch") {
                 launch::bench()?;
+            }
+            if wanted("sources") {
+                sources::bench()?;
             }
             if wanted("join") {
                 webrtc::bench_join()?;

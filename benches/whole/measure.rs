@@ -97,18 +97,22 @@ pub struct Aerial {
 impl Aerial {
     /// Starts it with this bitrate of the picture and waits until it is on the air.
     pub fn start(video_bitrate: &str) -> Result<Aerial> {
+        Aerial::start_with(&[
+            "--video",
+            "test",
+            "--audio",
+            "tone",
+            "--video-bitrate",
+            video_bitrate,
+        ])
+    }
+
+    /// Starts it at 720p30 with these options and waits until it is on the air.
+    pub fn start_with(words: &[&str]) -> Result<Aerial> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_aerial"))
-            .args([
-                "live", "--video", "test", "--audio", "tone", "--size", "1280x720", "--fps", "30",
-            ])
-            .args([
-                "--video-bitrate",
-                video_bitrate,
-                "--listen",
-                "127.0.0.1:0",
-                "--status",
-                "json",
-            ])
+            .args(["live", "--size", "1280x720", "--fps", "30"])
+            .args(words)
+            .args(["--listen", "127.0.0.1:0", "--status", "json"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;

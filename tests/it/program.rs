@@ -318,7 +318,7 @@ fn two_hundred_changes_while_recording_leave_one_whole_file_and_no_trace() {
             }
         }
         changes += 1;
-        if changes % 2 == 0 {
+        if changes % 3 == 0 {
             // So that it is not over before anything was seen.
             aerial.wait_anew("the next second", |s| s["air"] == "live");
         }
