@@ -198,6 +198,9 @@ pub enum SourceError {
     /// It opened, but gave nothing.
     #[error("{0} gives no picture any more.")]
     Stalled(String),
+    /// A stream elsewhere from which nothing comes any more.
+    #[error("Nothing comes from {0} any more.")]
+    StreamStalled(String),
     /// A stream elsewhere that came to its end.
     #[error("The stream at {0} ended.")]
     StreamEnded(String),
@@ -234,7 +237,9 @@ impl Remedy for SourceError {
             }
             SourceError::Stalled(_) => "Check its cable, or close other programs that use it.".into(),
             SourceError::FileGone(_) => "Put it back; it is looked for again by itself.".into(),
-            SourceError::StreamEnded(_) => "It is tried again by itself.".into(),
+            SourceError::StreamEnded(_) | SourceError::StreamStalled(_) => {
+                "It is tried again by itself.".into()
+            }
             SourceError::Finished(_) => "Play it again, or remove it.".into(),
             SourceError::Failed { .. } => "It is tried again by itself.".into(),
             SourceError::Missing { .. } => "\"aerial check\" tells which package has it.".into(),

@@ -178,6 +178,7 @@ impl Keeper {
                 SourceError::Stalled(_)
                 | SourceError::FileGone(_)
                 | SourceError::StreamEnded(_)
+                | SourceError::StreamStalled(_)
                 | SourceError::Failed { .. }
                 | SourceError::Missing { .. } => delays.next(),
             };
@@ -378,7 +379,7 @@ impl Watcher<'_> {
             }
             (None, Some(deck)) => {
                 let deck = deck.lock();
-                (!deck.paused).then(|| SourceError::Stalled(deck.name()))
+                (!deck.paused).then(|| SourceError::StreamStalled(deck.name()))
             }
             (Some(_), _) | (None, None) => None,
         }

@@ -301,6 +301,13 @@ pub fn source(error: &SourceError) -> Notice {
             fill(gettext("The stream at {host} ended."), &[("host", host)]),
             gettext("Aerial tries again by itself."),
         ),
+        SourceError::StreamStalled(host) => Notice::new(
+            fill(
+                gettext("Nothing comes from {host} any more."),
+                &[("host", host)],
+            ),
+            gettext("Aerial tries again by itself."),
+        ),
         SourceError::Finished(name) => Notice::new(
             fill(
                 gettext("{name} has come to its end."),

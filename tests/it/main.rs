@@ -54,6 +54,9 @@ mod manners;
 /// Layouts, fades, mixing, films: everything that changes while live.
 mod program;
 
+/// Streams of other servers as sources.
+mod links;
+
 /// Cameras and microphones that come and go.
 mod devices;
 

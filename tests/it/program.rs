@@ -48,7 +48,7 @@ fn ask(aerial: &Aerial, method: &str, path: &str, body: Value) -> Value {
 pub fn film(folder: &Path, name: &str, colour: &str, hertz: u32, seconds: u32) -> PathBuf {
     let path = folder.join(name);
     let codecs: &[&str] = match path.extension().and_then(|e| e.to_str()) {
-        Some("ts") => &["-c:v", "libx264", "-g", "25", "-bf", "0", "-c:a", "aac"],
+        Some("ts" | "flv") => &["-c:v", "libx264", "-g", "25", "-bf", "0", "-c:a", "aac"],
         _ => &["-c:v", "libvpx", "-b:v", "200k", "-c:a", "libopus"],
     };
     let status = Command::new("ffmpeg")

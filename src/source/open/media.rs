@@ -26,7 +26,8 @@ use super::{
 use crate::{
     error::SourceError,
     message::MediaKind,
-    program::{Notice, Pipeline, Pusher, StudioClock},
+    program::{Notice, Pipeline, PipelineError, Pusher, StudioClock},
+    source::Link,
 };
 
 /// Time for a file to show what is in it.
@@ -188,11 +189,7 @@ pub(super) fn open(spec: &str, opening: &Opening) -> Result<Open, SourceError> {
                         }
                     }
                     Item::File(_) => failed(&item.text(), &e),
-                    // GStreamer may name the address in full.
-                    Item::Link(link) => {
-                        let why = e.to_string().replace(link.secret(), &link.to_string());
-                        failed(&item.text(), &why)
-                    }
+                    Item::Link(link) => failed(&item.text(), &refused(&e, link)),
                 }),
             };
             let _ = tell.send(said);
@@ -242,6 +239,29 @@ pub(super) fn open(spec: &str, opening: &Opening) -> Result<Open, SourceError> {
     let mut open = start(pipeline, streams.samples, spec)?;
     open.player = Some(player);
     Ok(open)
+}
+
+/// Why a link does not play, in words that help more than GStreamer's ("Unhandled error").
+fn refused(e: &PipelineError, link: &Link) -> String {
+    use gst::{ResourceError, StreamError};
+    let code = &e.code;
+    if code.matches(ResourceError::NotFound) {
+        "there is nothing at that address".into()
+    } else if code.matches(ResourceError::NotAuthorized) {
+        "it wants a user name and a password".into()
+    } else if code.matches(ResourceError::OpenRead)
+        || code.matches(ResourceError::OpenReadWrite)
+        || code.matches(ResourceError::Failed)
+    {
+        "it cannot be reached, or does not answer".into()
+    } else if code.matches(ResourceError::Read) {
+        "the connection was lost".into()
+    } else if code.matches(StreamError::TypeNotFound) || code.matches(StreamError::WrongType) {
+        "it holds no picture or sound that can be played".into()
+    } else {
+        // GStreamer may name the address in full.
+        e.to_string().replace(link.secret(), &link.to_string())
+    }
 }
 
 /// Let the first round be a segment already. `false` where that cannot be; then its end is an end.
