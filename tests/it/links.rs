@@ -157,10 +157,6 @@ fn an_rtmp_stream_comes_and_goes() {
         let mut command = Command::new("nginx");
         command.arg("-p").arg(&folder).args(["-c", "nginx.conf"]);
         command.arg("-e").arg(folder.join("error.log"));
-        // A worker left behind by its master's end may still hold the port for a moment.
-        wait_for("the port", || {
-            TcpListener::bind(("127.0.0.1", port)).is_ok()
-        });
         let server = Server::start(command.stdout(Stdio::null()));
         wait_for("nginx", || listens(port));
         vec![Server::repeat(&film, &["-f", "flv", &link]), server]
