@@ -9,8 +9,8 @@
 //! | --- | --- |
 //! | [`message`] | `Command` and `Event`: all that the engine is told and all that it tells |
 //! | [`Studio`] | the engine's one handle: `command()`, `events()`, `snapshot()` |
-//! | [`source`] | where picture and sound come from: test card, file, camera, microphone; the device list |
-//! | [`program`] | the mix that goes on air: compositor and audio mixer over the slate; levels; preview |
+//! | [`source`] | where picture and sound come from (one file per kind in `open/`), their keepers, the device list |
+//! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview |
 //! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: one muxer per format, only while wanted |
