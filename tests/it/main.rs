@@ -54,6 +54,9 @@ mod manners;
 /// Layouts, fades, mixing, films: everything that changes while live.
 mod program;
 
+/// Listening to one sound on this computer.
+mod listening;
+
 /// Streams of other servers as sources.
 mod links;
 

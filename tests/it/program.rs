@@ -22,7 +22,7 @@ use crate::{
 const SMALL: &[&str] = &["--size", "320x180", "--video-bitrate", "400k"];
 
 /// A request with a JSON body and the right token.
-fn send(aerial: &Aerial, method: &str, path: &str, body: &Value) -> Reply {
+pub fn send(aerial: &Aerial, method: &str, path: &str, body: &Value) -> Reply {
     let token = format!("Bearer {}", aerial.token());
     let headers = [
         ("Authorization", token.as_str()),
@@ -33,7 +33,7 @@ fn send(aerial: &Aerial, method: &str, path: &str, body: &Value) -> Reply {
 }
 
 /// The same; it must succeed.
-fn ask(aerial: &Aerial, method: &str, path: &str, body: Value) -> Value {
+pub fn ask(aerial: &Aerial, method: &str, path: &str, body: Value) -> Value {
     let reply = send(aerial, method, path, &body);
     let text = String::from_utf8_lossy(&reply.body).into_owned();
     assert!(
