@@ -2,7 +2,10 @@
 //! The task that keeps one source going: opens it, watches over it, and opens it again when it fails.
 
 use std::{
-    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -40,6 +43,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(super) struct Voice {
     status: Arc<Mutex<SourceStatus>>,
     told: Told,
+    /// The part was taken out: nobody is to hear of it any more.
+    gone: Arc<AtomicBool>,
 }
 
 impl Voice {
@@ -47,6 +52,7 @@ impl Voice {
         Voice {
             status: Arc::new(Mutex::new(status)),
             told,
+            gone: Arc::default(),
         }
     }
 
@@ -70,7 +76,20 @@ impl Voice {
     }
 
     pub(super) fn announce(&self) {
-        (self.told)(SourceNews::Changed(self.status()));
+        if !self.is_gone() {
+            (self.told)(SourceNews::Changed(self.status()));
+        }
+    }
+
+    /// The last that is heard of it.
+    pub(super) fn leave(&self) {
+        if !self.gone.swap(true, Relaxed) {
+            (self.told)(SourceNews::Removed(self.id()));
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
     }
 
     pub(super) fn tell(&self, state: SourceState) {
@@ -345,11 +364,12 @@ impl Watcher<'_> {
                 None
             }
             Said::Missing(kind, error) => {
+                let there = || keeper.parts.iter().filter(|p| !p.voice.is_gone());
                 let missing = |p: &&Part| p.spec.kind() == kind;
-                if keeper.parts.iter().all(|p| missing(&p)) {
+                if there().all(|p| missing(&p)) {
                     return Some(error);
                 }
-                for part in keeper.parts.iter().filter(missing) {
+                for part in there().filter(missing) {
                     if keeper.optional {
                         (part.voice.told)(SourceNews::Absent(part.voice.id()));
                         continue;

@@ -148,6 +148,7 @@ impl Sources {
         }
         let mut before = std::mem::take(&mut self.running);
         let mut order = Vec::new();
+        let mut refused = None;
         for specs in groups {
             let specs = whole(specs);
             let same = |r: &Running| {
@@ -160,14 +161,21 @@ impl Sources {
                     order.extend(kept.parts.iter().map(Part::id));
                     self.running.push(kept);
                 }
-                None => order.extend(self.start(program, specs, false)?),
+                // What has no place is left out; the rest is had all the same.
+                None => match self.start(program, specs, false) {
+                    Ok(ids) => order.extend(ids),
+                    Err(error) => refused = refused.or(Some(error)),
+                },
             }
         }
         for gone in before {
             self.end(gone).await;
         }
         self.board.order(&order);
-        Ok(order)
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(order),
+        }
     }
 
     /// Start one more. Returns the numbers of its parts.
@@ -350,15 +358,13 @@ impl Sources {
 
     /// Give up the places of these parts.
     async fn leave(&self, parts: Vec<Part>) {
-        let ids: Vec<SourceId> = parts.iter().map(Part::id).collect();
-        for id in &ids {
-            self.board.remove(*id);
+        let voices: Vec<Voice> = parts.iter().map(|p| p.voice.clone()).collect();
+        for voice in &voices {
+            self.board.remove(voice.id());
         }
         // Giving up a place in the mixer may block.
         let _ = tokio::task::spawn_blocking(move || drop(parts)).await;
-        for id in ids {
-            (self.told)(SourceNews::Removed(id));
-        }
+        voices.iter().for_each(Voice::leave);
     }
 }
 

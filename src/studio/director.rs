@@ -113,13 +113,14 @@ impl Director {
 
     async fn set_sources(&mut self, specs: Vec<Spec>) -> Result<(), StudioError> {
         let before = self.shared.sources.ids();
-        let ids = self.sources.set(&self.shared.program, specs).await?;
-        let new = ids.iter().filter(|id| !before.contains(id)).copied();
+        let done = self.sources.set(&self.shared.program, specs).await;
+        let now = self.shared.sources.ids();
+        let new = now.into_iter().filter(|id| !before.contains(id));
         let mut layout = self.shared.layout.lock().clone();
         layout.pictures.extend(self.pictures(new));
         self.show(layout, Transition::Cut);
         self.tell_order();
-        Ok(())
+        done.map(drop)
     }
 
     fn add_source(&mut self, new: NewSource) -> Result<Vec<SourceId>, StudioError> {
