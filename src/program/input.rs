@@ -206,7 +206,9 @@ impl Pusher {
     /// Hand a sample to the program. `source_base` is the base time of the pipeline it comes from (plus whatever
     /// latency that pipeline has): times are moved to the program's. Never waits.
     pub fn push(&self, sample: &gst::Sample, source_base: gst::ClockTime) {
-        let (Some(buffer), Some(segment)) = (sample.buffer_owned(), sample.segment()) else {
+        let (Some(buffer), Some(segment), Some(caps)) =
+            (sample.buffer(), sample.segment(), sample.caps())
+        else {
             return;
         };
         let Some(time) = segment
@@ -215,14 +217,24 @@ impl Pusher {
         else {
             return;
         };
-        let Some(caps) = sample.caps_owned() else {
-            return;
-        };
-        self.push_at(
-            buffer,
-            &caps,
-            (time + source_base).saturating_sub(self.base),
-        );
+        let time = (time + source_base).saturating_sub(self.base);
+        if buffer.pts() == Some(time) && self.delay.load(Relaxed) == 0 {
+            // A source on the program's own clock and base: nothing to change. A buffer that is not copied goes back
+            // to its pool, where the next frame finds it warm.
+            self.note(caps);
+            return self.hand_over(sample);
+        }
+        if let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) {
+            self.push_at(buffer, &caps, time);
+        }
+    }
+
+    fn hand_over(&self, sample: &gst::Sample) {
+        if let Some(listener) = self.tap.lock().as_ref() {
+            let _ = listener.push_sample(sample);
+        }
+        // Flushing while the place is being given up: nothing to do about it.
+        let _ = self.appsrc.push_sample(sample);
     }
 
     /// Hand a buffer to the program, to be seen or heard at this time of the program. Never waits.
@@ -235,11 +247,7 @@ impl Pusher {
             buffer.set_dts(gst::ClockTime::NONE);
         }
         let sample = gst::Sample::builder().buffer(&buffer).caps(caps).build();
-        if let Some(listener) = self.tap.lock().as_ref() {
-            let _ = listener.push_sample(&sample);
-        }
-        // Flushing while the place is being given up: nothing to do about it.
-        let _ = self.appsrc.push_sample(&sample);
+        self.hand_over(&sample);
     }
 
     /// Time in the program now, for sources that have no clock of their own.
@@ -247,21 +255,20 @@ impl Pusher {
         self.base
     }
 
-    fn note(&self, caps: &gst::Caps) {
+    fn note(&self, caps: &gst::CapsRef) {
         let Some(stage) = &self.stage else { return };
         let mut last = self.caps.lock();
-        if last
-            .as_ref()
-            .is_some_and(|l| l.as_ptr() == caps.as_ptr() || l == caps)
-        {
+        let same = |l: &gst::Caps| std::ptr::eq(l.as_ref(), caps) || l.as_ref() == caps;
+        if last.as_ref().is_some_and(same) {
             return;
         }
-        *last = Some(caps.clone());
-        if let Ok(info) = gst_video::VideoInfo::from_caps(caps) {
+        let caps = caps.to_owned();
+        if let Ok(info) = gst_video::VideoInfo::from_caps(&caps) {
             let par = info.par();
             let aspect = f64::from(par.numer()) / f64::from(par.denom().max(1));
             stage.resized(self.id, info.width(), info.height(), aspect);
         }
+        *last = Some(caps);
     }
 }
 
