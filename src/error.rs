@@ -2,9 +2,13 @@
 //! One typed error per room. `Display` says what and why in one sentence; [`Remedy`] says what to do, in one
 //! more. The window has its own words for each variant; the command line uses these.
 
+mod picture;
+
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+pub use picture::{PartError, PictureError};
 
 /// What a person can do about an error, as one sentence.
 pub trait Remedy {
@@ -207,6 +211,29 @@ pub enum SourceError {
     /// A file that came to its end and is not looped.
     #[error("{0} has come to its end.")]
     Finished(String),
+    /// A watched folder that is not there (any more).
+    #[error("The folder {0} is not there.")]
+    NoFolder(PathBuf),
+    /// A picture in a watched folder that cannot be shown.
+    #[error("The picture {path} is left out. {error}")]
+    BadPicture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: PictureError,
+    },
+    /// Standard input is a terminal, or nothing.
+    #[error("Nothing is piped into Aerial's standard input.")]
+    NothingPiped,
+    /// Standard input is read by another source.
+    #[error("Standard input is read by another source already.")]
+    InputTaken,
+    /// Standard input came to its end.
+    #[error("Standard input has come to its end{}.", if *.cut { ", in the middle of a frame" } else { "" })]
+    InputEnded {
+        /// The last frame was not whole.
+        cut: bool,
+    },
     /// GStreamer said something else.
     #[error("{spec} failed: {why}.")]
     Failed {
@@ -241,6 +268,18 @@ impl Remedy for SourceError {
                 "It is tried again by itself.".into()
             }
             SourceError::Finished(_) => "Play it again, or remove it.".into(),
+            SourceError::NoFolder(_) => "Make it again; it is looked for again by itself.".into(),
+            SourceError::BadPicture { error, .. } => error.remedy(),
+            SourceError::NothingPiped => {
+                "Start it with a program that writes frames: PROGRAM | aerial live --video stdin:rgba:640x480@30.".into()
+            }
+            SourceError::InputTaken => "Remove one of the two; there is one standard input.".into(),
+            SourceError::InputEnded { cut: false } => {
+                "Its last picture stays; remove the source if it is not needed any more.".into()
+            }
+            SourceError::InputEnded { cut: true } => {
+                "Its last whole picture stays; check that size and format are those that are written.".into()
+            }
             SourceError::Failed { .. } => "It is tried again by itself.".into(),
             SourceError::Missing { .. } => "\"aerial check\" tells which package has it.".into(),
         }

@@ -196,6 +196,8 @@ pub struct SourceStatus {
     pub spec: String,
     /// What it does now.
     pub state: SourceState,
+    /// What it left out although it goes on: a picture that cannot be shown.
+    pub warning: Option<SourceError>,
     /// Its other half: the sound of the same file, link or guest, or the picture.
     pub partner: Option<SourceId>,
     /// How a picture is fitted to its place.
@@ -211,6 +213,8 @@ pub enum SourceState {
     Starting,
     /// Its picture or sound is in the program.
     Live,
+    /// Nothing more comes from it; its last picture stays.
+    Ended(SourceError),
     /// It ended or failed; the slate or silence stands in. It is tried again after `retry_in`.
     Lost {
         /// Why.
@@ -226,6 +230,7 @@ impl SourceState {
         match self {
             SourceState::Starting => "starting",
             SourceState::Live => "live",
+            SourceState::Ended(_) => "ended",
             SourceState::Lost { .. } => "lost",
         }
     }

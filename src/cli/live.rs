@@ -13,7 +13,7 @@ use serde_json::json;
 use studio::{
     Studio,
     error::{Remedy, StudioError},
-    message::{AirState, Command, Event, OutputState, SourceState},
+    message::{AirState, Command, Event, OutputState, SourceState, SourceStatus},
     settings::units,
 };
 use tokio::sync::broadcast::error::RecvError;
@@ -97,7 +97,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
     let mut events = studio.events();
     let mut complaints = Complaints::default();
     for source in studio.sources() {
-        complaints.source(&source.spec, &source.state);
+        complaints.source(&source);
     }
     for output in studio.outputs() {
         complaints.output(&output.name, &output.state);
@@ -125,7 +125,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     say_status(studio, style);
                 }
                 Ok(Event::Source(source)) => {
-                    complaints.source(&source.spec, &source.state);
+                    complaints.source(&source);
                     say_status(studio, style);
                 }
                 Ok(Event::Output(output)) => {
@@ -184,11 +184,15 @@ fn say_status(studio: &Studio, style: Style) {
 struct Complaints(BTreeMap<String, String>);
 
 impl Complaints {
-    fn source(&mut self, name: &str, state: &SourceState) {
-        match state {
-            SourceState::Lost { error, .. } => self.say(name, error),
-            SourceState::Live => drop(self.0.remove(name)),
-            SourceState::Starting => (),
+    fn source(&mut self, source: &SourceStatus) {
+        let name = &source.spec;
+        match (&source.state, &source.warning) {
+            (SourceState::Lost { error, .. } | SourceState::Ended(error), _) => {
+                self.say(name, error)
+            }
+            (SourceState::Live | SourceState::Starting, Some(warning)) => self.say(name, warning),
+            (SourceState::Live, None) => drop(self.0.remove(name)),
+            (SourceState::Starting, None) => (),
         }
     }
 

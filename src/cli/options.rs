@@ -97,6 +97,10 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     if audio.len() > 1 && audio.contains(&AudioSpec::None) {
         return Err(SpecError::Conflict("--audio none", "another --audio").into());
     }
+    let stdin = |spec: &&VideoSpec| matches!(spec, VideoSpec::Stdin(_));
+    if video.iter().filter(stdin).count() > 1 {
+        return Err(SpecError::Conflict("--video stdin", "another --video stdin").into());
+    }
     Ok(StudioOptions {
         video,
         audio,

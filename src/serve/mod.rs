@@ -12,6 +12,7 @@
 mod api;
 mod connection;
 mod door;
+mod frames;
 mod live;
 mod page;
 mod signalling;
@@ -37,6 +38,7 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::WebM,
+    source::frames::Inboxes,
 };
 use signalling::Signalling;
 use webrtc::Leg;
@@ -53,6 +55,7 @@ pub(crate) struct Serving {
     pub(crate) api_token: String,
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
+    pub(crate) inboxes: Inboxes,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
 }
@@ -141,6 +144,7 @@ impl Server {
         let router = Router::new()
             .merge(page::routes())
             .merge(api::routes(&serving))
+            .merge(frames::routes(&serving))
             .merge(whep::routes(leg, serving.on_air.clone()))
             .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));

@@ -35,6 +35,8 @@ const LINK_STALL: Duration = Duration::from_secs(8);
 const SETTLE: Duration = Duration::from_millis(300);
 /// Until the next of a playlist follows one that cannot be played.
 const PASS_OVER: Duration = Duration::from_secs(1);
+/// How often a folder is looked for that is not there.
+const FOLDER: Duration = Duration::from_secs(1);
 /// How often the place in a file is read.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -77,7 +79,14 @@ impl Voice {
 
     pub(super) fn announce(&self) {
         if !self.is_gone() {
-            (self.told)(SourceNews::Changed(self.status()));
+            (self.told)(SourceNews::Changed(Box::new(self.status())));
+        }
+    }
+
+    /// Tell what was left out, or that all is well.
+    pub(super) fn warn(&self, warning: Option<SourceError>) {
+        if self.status.lock().warning != warning {
+            self.change(|status| status.warning = warning);
         }
     }
 
@@ -193,8 +202,14 @@ impl Keeper {
                 | SourceError::NoDeviceAtAll(_)
                 | SourceError::Unplugged { .. }
                 | SourceError::NotMedia { .. }
+                | SourceError::NothingPiped
+                | SourceError::BadPicture { .. }
+                | SourceError::InputEnded { .. }
                 | SourceError::Finished(_) => None,
+                // Looking costs nothing.
+                SourceError::NoFolder(_) => Some(FOLDER),
                 SourceError::Stalled(_)
+                | SourceError::InputTaken
                 | SourceError::FileGone(_)
                 | SourceError::StreamEnded(_)
                 | SourceError::StreamStalled(_)
@@ -202,6 +217,9 @@ impl Keeper {
                 | SourceError::Missing { .. } => delays.next(),
             };
             self.hold(false);
+            for part in &self.parts {
+                part.voice.quietly(|status| status.warning = None);
+            }
             // What cannot be played is passed over, if there is something else.
             let retry_in = match &deck {
                 Some(deck)
@@ -380,6 +398,16 @@ impl Watcher<'_> {
                         retry_in: None,
                     });
                 }
+                None
+            }
+            Said::Warning(warning) => {
+                for part in &keeper.parts {
+                    part.voice.warn(warning.clone());
+                }
+                None
+            }
+            Said::Over(error) => {
+                keeper.tell(SourceState::Ended(error));
                 None
             }
             // A device that fails as it is pulled out was pulled out.

@@ -34,16 +34,16 @@ pub(crate) use watch::Changes;
 pub use watch::Watch;
 
 use crate::{
-    encode::EncodeSettings,
     error::StudioError,
     message::{MediaKind, NewSource, Playback, Progress, SourceId, SourceState, SourceStatus},
     program::{
-        Input, Listening, Program, StudioClock,
+        Input, Listening, Program,
         scene::{Framing, Strip},
     },
 };
 use keeper::{Keeper, Voice};
-use open::{Places, Surroundings};
+use open::Places;
+pub(crate) use open::Surroundings;
 
 /// A camera or microphone that is plugged in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -59,7 +59,7 @@ pub struct Device {
 /// What the sources tell.
 #[derive(Debug, Clone)]
 pub(crate) enum SourceNews {
-    Changed(SourceStatus),
+    Changed(Box<SourceStatus>),
     Removed(SourceId),
     /// This part turned out not to be there (a film without sound), and nobody insists on it.
     Absent(SourceId),
@@ -102,20 +102,12 @@ impl Part {
 impl Sources {
     /// None yet. `told` hears of every change and must not wait.
     pub(crate) fn new(
-        runtime: Handle,
-        clock: StudioClock,
-        watch: Watch,
-        settings: EncodeSettings,
+        around: Surroundings,
         told: impl Fn(SourceNews) + Send + Sync + 'static,
     ) -> Self {
         Sources {
-            around: Surroundings {
-                clock,
-                watch,
-                settings,
-                runtime: runtime.clone(),
-            },
-            runtime,
+            runtime: around.runtime.clone(),
+            around,
             told: Arc::new(told),
             board: Board::default(),
             next: 1,
@@ -298,6 +290,7 @@ impl Sources {
                 kind: spec.kind(),
                 spec: spec.to_string(),
                 state: SourceState::Starting,
+                warning: None,
                 partner: None,
                 framing: Framing::default(),
                 strip: Strip::default(),

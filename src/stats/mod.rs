@@ -60,10 +60,12 @@ pub struct SourceRow {
     pub kind: MediaKind,
     /// As on the command line.
     pub spec: String,
-    /// `starting`, `live` or `lost`.
+    /// `starting`, `live`, `ended` or `lost`.
     pub state: String,
-    /// Why it is lost, and what to do.
+    /// Why it is lost or has ended, and what to do.
     pub error: Option<String>,
+    /// What it left out although it goes on, and what to do.
+    pub warning: Option<String>,
     /// Number of its other half (the sound of the same film), if it has one.
     pub partner: Option<u64>,
     /// Of a picture: whether it is on screen.

@@ -31,7 +31,10 @@ use crate::{
         scene::{Layout, Overlays},
     },
     serve::{Bound, Control, Server, Serving},
-    source::{AudioSpec, Board, Device, SourceNews, Sources, Spec, VideoSpec, Watch},
+    source::{
+        AudioSpec, Board, Device, SourceNews, Sources, Spec, Surroundings, VideoSpec, Watch,
+        frames::Inboxes,
+    },
     stats::{self, LevelRow, OutputRow, SourceRow, Status, ViewerRow},
 };
 use director::Director;
@@ -171,15 +174,19 @@ impl Studio {
             },
         );
         let devices = Watch::start();
+        let inboxes = Inboxes::default();
         let (orders, taken) = mpsc::unbounded_channel();
         let sources = {
             let orders = orders.downgrade();
             let events = events.clone();
             Sources::new(
-                handle.clone(),
-                clock,
-                devices.clone(),
-                options.encoding.clone(),
+                Surroundings {
+                    runtime: handle.clone(),
+                    clock,
+                    watch: devices.clone(),
+                    settings: options.encoding.clone(),
+                    inboxes: inboxes.clone(),
+                },
                 move |news| source_news(&events, &orders, news),
             )
         };
@@ -212,6 +219,7 @@ impl Studio {
                     move || shared.upgrade().map(|s| s.snapshot()).unwrap_or_default()
                 }),
                 encoders,
+                inboxes,
                 control: control(Arc::downgrade(&shared)),
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
@@ -387,7 +395,7 @@ fn source_news(
     news: SourceNews,
 ) {
     let event = match news {
-        SourceNews::Changed(status) => Event::Source(status),
+        SourceNews::Changed(status) => Event::Source(*status),
         SourceNews::Removed(id) => Event::SourceRemoved(id),
         SourceNews::Absent(id) => {
             if let Some(orders) = orders.upgrade() {
@@ -484,9 +492,10 @@ fn source_row(
         kind: s.kind,
         state: s.state.word().into(),
         error: match &s.state {
-            SourceState::Lost { error, .. } => Some(with_remedy(error)),
+            SourceState::Lost { error, .. } | SourceState::Ended(error) => Some(with_remedy(error)),
             SourceState::Starting | SourceState::Live => None,
         },
+        warning: s.warning.as_ref().map(with_remedy),
         spec: s.spec,
         partner: s.partner,
         shown: picture.then(|| layout.pictures.contains(&s.id)),

@@ -273,7 +273,7 @@ impl Bridge {
     fn take_source(&self, status: &SourceStatus) {
         let sources = &self.model.sources;
         match find(sources, |item: &SourceItem| item.id() == status.id) {
-            Some((_, item)) => item.update(&status.state),
+            Some((_, item)) => item.update(status),
             None => sources.append(&SourceItem::new(status, &self.devices.borrow())),
         }
     }

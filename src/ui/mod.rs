@@ -140,6 +140,7 @@ mod tests {
             kind: MediaKind::Video,
             spec: "test".into(),
             state: SourceState::Live,
+            warning: None,
             partner: None,
             framing: Default::default(),
             strip: Default::default(),

@@ -5,7 +5,7 @@
 //! words (what GStreamer or the system says) are kept as they come.
 
 use gettextrs::gettext;
-use studio::error::{OutputError, ServeError, SourceError, SpecError, StudioError};
+use studio::error::{OutputError, PictureError, ServeError, SourceError, SpecError, StudioError};
 
 use super::words::{file, fill};
 
@@ -322,6 +322,41 @@ pub fn source(error: &SourceError) -> Notice {
             ),
             gettext("Check its cable, or close other programs that use it."),
         ),
+        SourceError::NoFolder(path) => Notice::new(
+            fill(
+                gettext("The folder {folder} is not there."),
+                &[("folder", &path.display().to_string())],
+            ),
+            gettext("Make it again; it comes back by itself."),
+        ),
+        SourceError::BadPicture { path, error } => {
+            let notice = picture(error);
+            Notice::new(
+                fill(
+                    gettext("{name} is left out: {why}"),
+                    &[("name", &file(path)), ("why", &notice.what)],
+                ),
+                notice.remedy,
+            )
+        }
+        SourceError::NothingPiped => Notice::new(
+            gettext("No program writes pictures into Aerial."),
+            gettext(
+                "Start Aerial from a terminal: PROGRAM | aerial live --video stdin:rgba:640x480@30",
+            ),
+        ),
+        SourceError::InputTaken => Notice::new(
+            gettext("Another source reads what is piped into Aerial."),
+            gettext("Remove one of the two."),
+        ),
+        SourceError::InputEnded { cut: false } => Notice::new(
+            gettext("The program that was piped into Aerial has ended; its last picture stays."),
+            gettext("Remove it if it is not needed any more."),
+        ),
+        SourceError::InputEnded { cut: true } => Notice::new(
+            gettext("The program that was piped into Aerial ended in the middle of a picture."),
+            gettext("Check that it writes pictures of the size and format that was given."),
+        ),
         SourceError::Failed { why, .. } => Notice::new(
             fill(gettext("It failed: {why}."), &[("why", plain(why))]),
             gettext("It is tried again by itself."),
@@ -334,6 +369,36 @@ pub fn source(error: &SourceError) -> Notice {
             gettext("“aerial check” in a terminal tells which package has it."),
         ),
     }
+}
+
+/// Words for a picture that cannot be shown.
+fn picture(error: &PictureError) -> Notice {
+    let what = match error {
+        PictureError::Empty => gettext("it is empty."),
+        PictureError::Unknown => gettext("it is no PNG, JPEG, WebP or GIF picture."),
+        PictureError::Contradiction { told, kind } => fill(
+            gettext("it is called {told}, but it is a {kind} picture."),
+            &[("told", told), ("kind", kind)],
+        ),
+        PictureError::TooManyBytes => gettext("it has more than 64 MiB."),
+        PictureError::TooLarge { width, height } => fill(
+            gettext("it has {width} × {height} pixels, which is too large."),
+            &[
+                ("width", &width.to_string()),
+                ("height", &height.to_string()),
+            ],
+        ),
+        PictureError::TooMuchMemory => gettext("it would take too much memory."),
+        PictureError::Broken { why, .. } => {
+            fill(gettext("it is broken ({why})."), &[("why", plain(why))])
+        }
+        PictureError::Unreadable(why) => fill(
+            gettext("it cannot be read ({why})."),
+            &[("why", plain(why))],
+        ),
+        PictureError::NoSource => gettext("no source shows it any more."),
+    };
+    Notice::new(what, gettext("The picture before it stays."))
 }
 
 /// Words for an output that is not live.

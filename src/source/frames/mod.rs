@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Pictures that other programs make.
+//!
+//! ```text
+//! PUT /frames/NAME ─▶ inbox ──┐
+//! folder ─▶ those that come ──┼─ one waits ─▶ easel: the last one, for every frame of the program
+//! standard input ─▶ on time ──┘
+//! ```
+//!
+//! However fast pictures come, at most one waits besides the one that is shown; whoever makes them is made to wait.
 
+mod easel;
+mod folder;
+mod image;
+mod inbox;
+mod multipart;
 mod raw;
+mod stdin;
 
-pub use raw::RawFormat;
+pub(crate) use easel::{Waiting, show};
+pub(crate) use folder::{News as FolderNews, watch as watch_folder};
+pub(crate) use image::{MOST_BYTES, Picture, decode};
+pub(crate) use inbox::Inbox;
+pub use inbox::Inboxes;
+pub(crate) use multipart::{Parser, boundary};
+pub use raw::{Pixels, RawFormat};
+pub(crate) use stdin::{News as StdinNews, read as read_stdin};

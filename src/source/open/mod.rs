@@ -3,6 +3,7 @@
 
 mod deck;
 mod device;
+mod frames;
 mod generated;
 mod media;
 
@@ -20,7 +21,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 pub(super) use deck::{After, Deck};
 
-use super::{AudioSpec, Device, Spec, VideoSpec, Watch};
+use super::{AudioSpec, Device, Spec, VideoSpec, Watch, frames::Inboxes};
 use crate::{
     encode::EncodeSettings,
     error::SourceError,
@@ -40,6 +41,10 @@ pub(super) enum Said {
     End,
     /// It has nothing of this kind; what else it has goes on.
     Missing(MediaKind, SourceError),
+    /// It goes on, but something was left out; or all is well again.
+    Warning(Option<SourceError>),
+    /// Nothing more will come; what is shown stays.
+    Over(SourceError),
     /// It does not work (any more).
     Failed(SourceError),
 }
@@ -55,6 +60,7 @@ pub(super) struct Open {
     /// How a file is played.
     pub(super) player: Option<media::Player>,
     /// What must stay as long as it is open (a permission, a thread that ends by its guard).
+    #[allow(dead_code, reason = "held, not read")]
     pub(super) held: Vec<Box<dyn Send + Sync>>,
 }
 
@@ -104,11 +110,13 @@ pub(super) struct Places {
 
 /// What opening needs to know of the engine.
 #[derive(Clone)]
-pub(super) struct Surroundings {
-    pub(super) clock: StudioClock,
-    pub(super) watch: Watch,
-    pub(super) settings: EncodeSettings,
-    pub(super) runtime: Handle,
+pub(crate) struct Surroundings {
+    pub(crate) clock: StudioClock,
+    pub(crate) watch: Watch,
+    pub(crate) settings: EncodeSettings,
+    pub(crate) runtime: Handle,
+    /// Where pictures that are sent wait for their sources.
+    pub(crate) inboxes: Inboxes,
 }
 
 /// One opening of one source.
@@ -134,13 +142,10 @@ pub(super) fn open(spec: &Spec, opening: &Opening) -> Result<Open, SourceError> 
         }
         Spec::Video(VideoSpec::File(_) | VideoSpec::Link(_))
         | Spec::Audio(AudioSpec::File(_) | AudioSpec::Link(_)) => media::open(&text, opening),
-        Spec::Video(
-            VideoSpec::Screen(_)
-            | VideoSpec::Folder(_)
-            | VideoSpec::Frames(_)
-            | VideoSpec::Stdin(_)
-            | VideoSpec::Guest,
-        )
+        Spec::Video(VideoSpec::Folder(path)) => frames::folder(path, opening),
+        Spec::Video(VideoSpec::Frames(name)) => Ok(frames::sent(name, opening)),
+        Spec::Video(VideoSpec::Stdin(format)) => frames::stdin(format, opening),
+        Spec::Video(VideoSpec::Screen(_) | VideoSpec::Guest)
         | Spec::Audio(AudioSpec::Desktop | AudioSpec::Guest) => {
             Err(SourceError::Missing { element: text })
         }

@@ -66,7 +66,7 @@ impl SourceItem {
             .property("spec", &status.spec)
             .build();
         item.rename(devices);
-        item.update(&status.state);
+        item.update(status);
         item
     }
 
@@ -83,14 +83,22 @@ impl SourceItem {
     }
 
     /// Show this state.
-    pub fn update(&self, state: &SourceState) {
-        let (tone, words, remedy) = match state {
-            SourceState::Starting => (Tone::Busy, gettext("Starting…"), String::new()),
-            SourceState::Live if self.picture() => {
+    pub fn update(&self, status: &SourceStatus) {
+        let (tone, words, remedy) = match (&status.state, &status.warning) {
+            (SourceState::Starting, _) => (Tone::Busy, gettext("Starting…"), String::new()),
+            (SourceState::Live, Some(warning)) => {
+                let notice = notice::source(warning);
+                (Tone::Good, notice.what, notice.remedy)
+            }
+            (SourceState::Ended(error), _) => {
+                let notice = notice::source(error);
+                (Tone::Idle, notice.what, notice.remedy)
+            }
+            (SourceState::Live, None) if self.picture() => {
                 (Tone::Good, gettext("In the picture"), String::new())
             }
-            SourceState::Live => (Tone::Good, gettext("In the mix"), String::new()),
-            SourceState::Lost { error, .. } => {
+            (SourceState::Live, None) => (Tone::Good, gettext("In the mix"), String::new()),
+            (SourceState::Lost { error, .. }, _) => {
                 let notice = notice::source(error);
                 (Tone::Trouble, notice.what, notice.remedy)
             }
