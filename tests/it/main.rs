@@ -25,6 +25,12 @@ mod media;
 /// What is heard in them.
 mod sound;
 
+/// Pictures with numbers, and eyes that read them.
+mod numbered;
+
+/// Pictures sent for a while, and what becomes of them.
+mod soak;
+
 /// A WebRTC viewer without a browser, through `/whep`.
 mod receiver;
 
@@ -62,6 +68,9 @@ mod links;
 
 /// Cameras and microphones that come and go.
 mod devices;
+
+/// Pictures from other programs.
+mod frames;
 
 /// The window.
 mod window;

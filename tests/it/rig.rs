@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicU16, AtomicU32, Ordering},
@@ -244,11 +244,21 @@ impl Aerial {
 
     /// The same with folders made before, and in a desktop.
     pub fn live_in(home: Home, args: &[&str], desktop: Option<&HashMap<String, String>>) -> Aerial {
+        Aerial::live_fed(home, args, desktop, Stdio::null())
+    }
+
+    /// The same with something on its standard input.
+    pub fn live_fed(
+        home: Home,
+        args: &[&str],
+        desktop: Option<&HashMap<String, String>>,
+        input: Stdio,
+    ) -> Aerial {
         let mut all = vec!["live", "--listen", "127.0.0.1:0", "--status", "json"];
         all.extend(args);
         let mut child = home
             .aerial(&all, desktop)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -284,6 +294,11 @@ impl Aerial {
         };
         aerial.wait("the broadcast to be live", |s| s["air"] == "live");
         aerial
+    }
+
+    /// Its standard input, if that is a pipe of ours.
+    pub fn input(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("its input is a pipe")
     }
 
     /// The port it serves on, from the links it printed first.
