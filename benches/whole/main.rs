@@ -5,11 +5,16 @@
 //! system time of the measured process alone. Each row is the median of several runs; figures depend on the machine,
 //! ratios much less.
 
+mod frames;
 mod http;
 mod launch;
 mod measure;
+#[path = "../../tests/it/numbered.rs"]
+mod numbered;
 #[path = "../../tests/it/receiver.rs"]
 mod receiver;
+#[path = "../../tests/it/soak.rs"]
+mod soak;
 mod sources;
 mod webrtc;
 
@@ -50,6 +55,10 @@ fn main() -> Result<()> {
             }
             if wanted("join") {
                 webrtc::bench_join()?;
+            }
+            // Ten minutes, so only when named.
+            if args.contains(&"frames") {
+                frames::bench()?;
             }
             Ok(())
         }

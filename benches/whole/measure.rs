@@ -92,6 +92,8 @@ pub struct Aerial {
     process: Process,
     /// Where it serves.
     pub address: SocketAddr,
+    /// The token of its control routes.
+    pub token: String,
 }
 
 impl Aerial {
@@ -109,8 +111,13 @@ impl Aerial {
 
     /// Starts it at 720p30 with these options and waits until it is on the air.
     pub fn start_with(words: &[&str]) -> Result<Aerial> {
+        Aerial::start_sized("1280x720", &[&["--fps", "30"], words].concat())
+    }
+
+    /// Starts it at this size with these options and waits until it is on the air.
+    pub fn start_sized(size: &str, words: &[&str]) -> Result<Aerial> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_aerial"))
-            .args(["live", "--size", "1280x720", "--fps", "30"])
+            .args(["live", "--size", size])
             .args(words)
             .args(["--listen", "127.0.0.1:0", "--status", "json"])
             .stdin(Stdio::null())
@@ -118,12 +125,13 @@ impl Aerial {
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no stdout")?).lines();
         let process = Process(child);
-        let mut address = None;
+        let (mut address, mut token) = (None, String::new());
         for line in lines.by_ref() {
             let object: Value = serde_json::from_str(&line?)?;
             if let Some(links) = object["links"].as_object() {
                 let link = links.values().find_map(|l| l.as_str()).ok_or("no link")?;
                 address = Some(link.split('/').nth(2).ok_or("no host")?.parse()?);
+                token = object["api_token"].as_str().ok_or("no token")?.to_string();
             }
             if object["air"] == "live" {
                 break;
@@ -134,6 +142,7 @@ impl Aerial {
         Ok(Aerial {
             process,
             address: address.ok_or("aerial did not say where it serves")?,
+            token,
         })
     }
 
