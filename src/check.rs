@@ -52,7 +52,18 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         "gstreamer1.0-plugins-good",
         false,
     ),
-    ("microphones", "pulsesrc", "gstreamer1.0-pulseaudio", false),
+    (
+        "screens",
+        "videoconvertscale",
+        "gstreamer1.0-plugins-base",
+        false,
+    ),
+    (
+        "microphones and desktop sound",
+        "pulsesrc",
+        "gstreamer1.0-pulseaudio",
+        false,
+    ),
     ("Icecast", "shout2send", "gstreamer1.0-plugins-good", false),
 ];
 

@@ -289,11 +289,10 @@ impl Remedy for PortalError {
             PortalError::Absent(_) => {
                 "Install xdg-desktop-portal and the backend of your desktop: xdg-desktop-portal-gnome, -kde or -wlr.".into()
             }
-            PortalError::Refused(_) | PortalError::Ended => {
+            PortalError::Refused(_) | PortalError::Ended | PortalError::Failed { .. } => {
                 "Remove the source and add it again to be asked once more.".into()
             }
             PortalError::NoCamera => "Plug one in; it is tried again by itself.".into(),
-            PortalError::Failed { .. } => "It is tried again by itself.".into(),
         }
     }
 }
@@ -336,7 +335,9 @@ impl Remedy for ScreenError {
             ScreenError::NoWindow(_) => {
                 "\"aerial devices\" lists the windows; it is shown as soon as it is there.".into()
             }
-            ScreenError::Outside { .. } => "Choose a part inside it: screen:X,Y,WIDTHxHEIGHT.".into(),
+            ScreenError::Outside { .. } => {
+                "Choose a part inside it: screen:X,Y,WIDTHxHEIGHT.".into()
+            }
             ScreenError::Busy | ScreenError::Lost(_) => "It is tried again by itself.".into(),
             ScreenError::Closed => "It comes back when such a window is there again.".into(),
             ScreenError::ByName(_) => {

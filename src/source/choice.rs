@@ -51,6 +51,11 @@ impl<'a> Present<'a> {
 }
 
 impl Memory {
+    /// The device that it had.
+    pub(super) fn had(&self) -> Option<&Device> {
+        self.had.as_ref()
+    }
+
     /// This device is open.
     pub(super) fn has(&mut self, device: &Device) {
         *self = Memory {
@@ -97,9 +102,7 @@ impl Memory {
             id.or_else(|| now.of(kind).filter(new).find(|d| d.name == had.name))
         };
         let on_purpose = || match (name, kind) {
-            (Some(name), _) => now
-                .named(kind, name)
-                .find(|d| !self.others.contains(&d.id)),
+            (Some(name), _) => now.named(kind, name).find(|d| !self.others.contains(&d.id)),
             (None, MediaKind::Audio) => {
                 let default = now.default()?;
                 let fallback = self.fallback.as_deref()?;
@@ -198,7 +201,10 @@ mod tests {
         assert_eq!(id(first), Some("1"));
         memory.has(&all[0]);
         memory.lost(now(&all[1..], "2"));
-        assert_eq!(memory.choose(Audio, Some("studio"), now(&all[1..], "2")), None);
+        assert_eq!(
+            memory.choose(Audio, Some("studio"), now(&all[1..], "2")),
+            None
+        );
         let moved = [all[1].clone(), device(Audio, "9", "Studio microphone left")];
         let found = memory.choose(Audio, Some("studio"), now(&moved, "2"));
         assert_eq!(id(found), Some("9"));

@@ -9,12 +9,15 @@
 //! A file, a link or a guest gives picture and sound at once: one pipeline, two parts, each with its own number.
 
 mod board;
+mod choice;
 pub mod frames;
 mod keeper;
 mod link;
 mod open;
+mod screens;
 mod spec;
 mod watch;
+mod x11;
 
 use std::sync::Arc;
 
@@ -29,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use board::Board;
 pub use frames::RawFormat;
 pub use link::Link;
+pub use screens::{Choice, choices};
 pub use spec::{AudioSpec, Spec, VideoSpec};
 pub(crate) use watch::Changes;
 pub use watch::Watch;

@@ -2,9 +2,10 @@
 //! The pipelines of sources, one file per kind. Each hands raw samples to the program and says how it fares.
 
 mod deck;
-mod device;
+pub(super) mod device;
 mod generated;
 mod media;
+mod screen;
 
 use std::{
     sync::{
@@ -20,7 +21,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 pub(super) use deck::{After, Deck};
 
-use super::{AudioSpec, Device, Spec, VideoSpec, Watch};
+use super::{AudioSpec, Device, Spec, VideoSpec, Watch, choice::Memory};
 use crate::{
     encode::EncodeSettings,
     error::SourceError,
@@ -52,6 +53,8 @@ pub(super) struct Open {
     pub(super) samples: Arc<AtomicU64>,
     /// The device it really is, where it is one.
     pub(super) device: Option<Device>,
+    /// The error if no sample comes for a while, where that is one.
+    pub(super) quiet: Option<SourceError>,
     /// How a file is played.
     pub(super) player: Option<media::Player>,
     /// What must stay as long as it is open (a permission, a thread that ends by its guard).
@@ -116,6 +119,8 @@ pub(super) struct Opening {
     pub(super) around: Surroundings,
     pub(super) places: Places,
     pub(super) tell: Tell,
+    /// What the source remembers of its device.
+    pub(super) memory: Arc<Mutex<Memory>>,
     /// What is to be played, for files and links.
     pub(super) deck: Option<Arc<Mutex<Deck>>>,
 }
@@ -132,18 +137,14 @@ pub(super) fn open(spec: &Spec, opening: &Opening) -> Result<Open, SourceError> 
         Spec::Video(VideoSpec::Camera(name)) | Spec::Audio(AudioSpec::Mic(name)) => {
             device::open(spec.kind(), name.as_deref(), &text, opening)
         }
+        Spec::Audio(AudioSpec::Desktop) => device::desktop(&text, opening),
+        Spec::Video(VideoSpec::Screen(name)) => screen::open(name.as_deref(), &text, opening),
         Spec::Video(VideoSpec::File(_) | VideoSpec::Link(_))
         | Spec::Audio(AudioSpec::File(_) | AudioSpec::Link(_)) => media::open(&text, opening),
         Spec::Video(
-            VideoSpec::Screen(_)
-            | VideoSpec::Folder(_)
-            | VideoSpec::Frames(_)
-            | VideoSpec::Stdin(_)
-            | VideoSpec::Guest,
+            VideoSpec::Folder(_) | VideoSpec::Frames(_) | VideoSpec::Stdin(_) | VideoSpec::Guest,
         )
-        | Spec::Audio(AudioSpec::Desktop | AudioSpec::Guest) => {
-            Err(SourceError::Missing { element: text })
-        }
+        | Spec::Audio(AudioSpec::Guest) => Err(SourceError::Missing { element: text }),
     }
 }
 
@@ -153,6 +154,7 @@ fn start(pipeline: Pipeline, samples: Arc<AtomicU64>, spec: &str) -> Result<Open
         pipeline: Some(pipeline),
         samples,
         device: None,
+        quiet: None,
         player: None,
         held: Vec::new(),
     })

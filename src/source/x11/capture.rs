@@ -86,8 +86,7 @@ impl Grabber {
         let window = self.window();
         let c = &self.display.connection;
         let has = |name| Ok::<_, ConnectionError>(c.extension_information(name)?.is_some());
-        let changes =
-            ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+        let changes = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
         c.change_window_attributes(window, &changes)?.check()?;
         if has(xfixes::X11_EXTENSION_NAME)? {
             c.xfixes_query_version(5, 0)?.reply()?;
@@ -111,14 +110,9 @@ impl Grabber {
 
     fn fetch_pointer(&mut self) -> Result<(), ReplyError> {
         if self.pointer.is_some() {
-            let seen = self
-                .display
-                .connection
-                .xfixes_get_cursor_image()?
-                .reply()?;
+            let seen = self.display.connection.xfixes_get_cursor_image()?.reply()?;
             self.pointer = Some(Pointer {
                 width: seen.width,
-                height: seen.height,
                 tip: (seen.xhot, seen.yhot),
                 pixels: seen.cursor_image,
             });
@@ -291,10 +285,11 @@ impl Grabber {
                     .read_exact_at(picture, 0)
                     .map_err(|e| ConnectionError::IoError(e).into());
             }
-            None => c
-                .get_image(ImageFormat::Z_PIXMAP, drawable, x, y, width, height, !0)?
-                .reply()?
-                .data,
+            None => {
+                c.get_image(ImageFormat::Z_PIXMAP, drawable, x, y, width, height, !0)?
+                    .reply()?
+                    .data
+            }
         };
         let length = picture.len().min(image.len());
         picture[..length].copy_from_slice(&image[..length]);

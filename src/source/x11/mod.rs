@@ -260,7 +260,14 @@ mod tests {
             Some(region(10, 20, 640, 360))
         );
         assert_eq!(Region::parse("-5, 0, 10x10"), Some(region(-5, 0, 10, 10)));
-        for text in ["", "10,20", "1,2,0x5", "1,2,3x4,5", "a,b,cxd", "1,2,99999x1"] {
+        for text in [
+            "",
+            "10,20",
+            "1,2,0x5",
+            "1,2,3x4,5",
+            "a,b,cxd",
+            "1,2,99999x1",
+        ] {
             assert_eq!(Region::parse(text), None, "{text}");
         }
     }
@@ -270,10 +277,7 @@ mod tests {
         let clip = |r: Region| r.clipped(100, 50);
         assert_eq!(clip(region(0, 0, 100, 50)), Some(region(0, 0, 100, 50)));
         assert_eq!(clip(region(-10, 40, 30, 30)), Some(region(0, 40, 20, 10)));
-        assert_eq!(
-            clip(region(90, 0, u16::MAX, 1)),
-            Some(region(90, 0, 10, 1))
-        );
+        assert_eq!(clip(region(90, 0, u16::MAX, 1)), Some(region(90, 0, 10, 1)));
         assert_eq!(clip(region(100, 0, 10, 10)), None);
         assert_eq!(clip(region(-10, 0, 10, 10)), None);
     }

@@ -5,7 +5,6 @@
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pointer {
     pub(super) width: u16,
-    pub(super) height: u16,
     /// The pixel that points.
     pub(super) tip: (u16, u16),
     pub(super) pixels: Vec<u32>,
@@ -49,7 +48,6 @@ mod tests {
     fn arrow(pixels: &[u32]) -> Pointer {
         Pointer {
             width: 2,
-            height: (pixels.len() / 2) as u16,
             tip: (1, 0),
             pixels: pixels.to_vec(),
         }
