@@ -535,6 +535,11 @@ pub enum StudioError {
     /// A source that has no such control: pausing a camera, cropping a sound.
     #[error("The source {0} cannot do that.")]
     NotForThis(String),
+    /// Listening to a source while what this computer plays is on air.
+    #[error(
+        "What you listen to would be heard in the broadcast again: the sound of this computer is on air."
+    )]
+    WouldLoop,
     /// A source for which the program has no track.
     #[error("The program has no {0}.")]
     NoTrack(&'static str),
@@ -573,6 +578,7 @@ impl Remedy for StudioError {
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
             StudioError::NotForThis(_) => "Choose another source for it.".into(),
+            StudioError::WouldLoop => "Remove the desktop sound first.".into(),
             StudioError::NoTrack(_) => "Start Aerial again with such a source.".into(),
             StudioError::NoOverlay => {
                 "Install gstreamer1.0-x and gstreamer1.0-plugins-good.".into()

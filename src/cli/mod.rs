@@ -216,6 +216,7 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::NoSuchOutput(_)
         | StudioError::NoSuchSource(_)
         | StudioError::NotForThis(_)
+        | StudioError::WouldLoop
         | StudioError::NoTrack(_)
         | StudioError::NoOverlay
         | StudioError::Logo { .. } => ExitCode::FAILURE,

@@ -105,6 +105,12 @@ pub fn studio(error: &StudioError) -> Notice {
             gettext("That source is not there any more."),
             gettext("There is nothing more to do."),
         ),
+        StudioError::WouldLoop => Notice::new(
+            gettext(
+                "What you listen to would be heard in the broadcast again: the sound of this computer is on air.",
+            ),
+            gettext("Remove the desktop sound first."),
+        ),
         StudioError::NotForThis(name) => Notice::new(
             fill(gettext("{name} cannot do that."), &[("name", name)]),
             gettext("Choose another source for it."),

@@ -22,6 +22,9 @@ mod icecast;
 /// What ffprobe and ffmpeg say about streams and files.
 mod media;
 
+/// What is seen in them.
+mod eye;
+
 /// What is heard in them.
 mod sound;
 
@@ -62,6 +65,9 @@ mod links;
 
 /// Cameras and microphones that come and go.
 mod devices;
+
+/// Screens and windows.
+mod screen;
 
 /// The window.
 mod window;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use gst::prelude::*;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::{Open, Opening, Said, Tell, VIDEO_CAPS, connect, failed, said_by, start};
@@ -82,14 +83,13 @@ fn chain(opening: &Opening) -> String {
         settings.height.max(LARGEST.1),
     );
     format!(
-        "videorate drop-only=true max-rate={} ! videoconvertscale \
-         ! {VIDEO_CAPS},width=[1,{width}],height=[1,{height}] ! appsink name=video sync=false",
-        settings.fps
+        "videoconvertscale name=smaller ! {VIDEO_CAPS},width=[1,{width}],height=[1,{height}] \
+         ! appsink name=video sync=false"
     )
 }
 
 /// ```text
-/// pipewiresrc ─▶ capsfilter ─▶ videorate (drops only) ─▶ videoconvertscale ─▶ appsink "video"
+/// pipewiresrc ─▶ capsfilter ─▶ (what comes too often is dropped) ─▶ videoconvertscale ─▶ appsink "video"
 /// ```
 fn by_portal(kinds: Kinds, spec: &str, opening: &Opening) -> Result<Open, SourceError> {
     let share = opening.around.runtime.block_on(async {
@@ -127,6 +127,9 @@ fn by_portal(kinds: Kinds, spec: &str, opening: &Opening) -> Result<Open, Source
         .expect("the launch line has a part called screen");
     source.set_property("fd", share.fd.as_raw_fd());
     source.set_property("path", share.node.to_string());
+    if let Some(pad) = bin.by_name("smaller").and_then(|e| e.static_pad("sink")) {
+        keep_pace(&pad, opening.around.settings.fps);
+    }
     pipeline.add(&bin).map_err(|e| failed(spec, &e))?;
     let samples = connect(&bin, opening);
     let mut open = start(pipeline, samples, spec)?;
@@ -139,6 +142,25 @@ fn by_portal(kinds: Kinds, spec: &str, opening: &Opening) -> Result<Open, Source
         .into(),
     );
     Ok(open)
+}
+
+/// Let no more pictures through than the program shows: desktops give up to one for each refresh of the screen.
+/// (`videorate` ends the process when pictures have no duration, as these.)
+fn keep_pace(pad: &gst::Pad, fps: u32) {
+    // Three quarters, so that a picture that is a little early is not lost.
+    let least = gst::ClockTime::SECOND * 3 / 4 / u64::from(fps.max(1));
+    let last = Mutex::new(None::<gst::ClockTime>);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(now) = info.buffer().and_then(|b| b.pts()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let mut last = last.lock();
+        if last.is_some_and(|last| last <= now && now - last < least) {
+            return gst::PadProbeReturn::Drop;
+        }
+        *last = Some(now);
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Tell why the stream broke: because somebody pressed "stop sharing", or for another reason.
@@ -170,7 +192,7 @@ async fn tell_end(
 }
 
 /// ```text
-/// thread that takes pictures ─▶ appsrc ─▶ videorate (drops only) ─▶ videoconvertscale ─▶ appsink "video"
+/// thread that takes pictures ─▶ appsrc ─▶ videoconvertscale ─▶ appsink "video"
 /// ```
 fn by_x11(aim: &Aim, spec: &str, opening: &Opening) -> Result<Open, SourceError> {
     let display = Display::connect()?;
