@@ -222,14 +222,17 @@ fn follow(
     monitor.bus().unset_sync_handler();
 }
 
-/// What the sound server records from when nothing else is said. A provider that is running tells what it knew at
-/// first; one that is not asks the server.
+/// What the sound server records from when nothing else is said. A provider tells what it knew when it was started, so
+/// one is started for each look (a few milliseconds).
 fn default_microphone() -> Option<String> {
     let factory = gst::DeviceProviderFactory::find("pulsedeviceprovider")?;
     let kind = factory.load().ok()?.device_provider_type();
     let provider = gst::glib::Object::with_type(kind);
     let provider = provider.downcast::<gst::DeviceProvider>().ok()?;
-    provider.devices().iter().find_map(|device| {
+    provider.start().ok()?;
+    let devices = provider.devices();
+    provider.stop();
+    devices.iter().find_map(|device| {
         let properties = device.properties()?;
         let default = properties.get::<bool>("is-default").ok()?;
         (default && device.has_classes("Audio/Source"))

@@ -123,7 +123,8 @@ fn stay(source: &gst::Element) {
     }
 }
 
-/// What this computer plays: the monitor of the default loudspeaker, whichever that is.
+/// What this computer plays: the monitor of the default loudspeaker, whichever that is. It is said twice, for PulseAudio
+/// and for `PipeWire`, whose older releases record the default microphone under PulseAudio's word.
 ///
 /// ```text
 /// pulsesrc ─▶ audioconvert ─▶ audioresample ─▶ appsink "audio"
@@ -131,7 +132,8 @@ fn stay(source: &gst::Element) {
 pub(super) fn desktop(spec: &str, opening: &Opening) -> Result<Open, SourceError> {
     generated::from_launch(
         &format!(
-            "pulsesrc device=@DEFAULT_MONITOR@ do-timestamp=true buffer-time=40000 latency-time=10000 \
+            "pulsesrc device=@DEFAULT_MONITOR@ stream-properties=\"props,stream.capture.sink=(string)true\" \
+             do-timestamp=true buffer-time=40000 latency-time=10000 \
              ! audioconvert ! audioresample ! {AUDIO_CAPS} ! appsink name=audio sync=false"
         ),
         spec,
