@@ -56,7 +56,7 @@ struct Live {
     /// Take options from a saved profile or a TOML file; options given here go first
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// Picture: test, camera[:NAME], screen, file:PATH, a link, folder:DIR, frames:NAME, stdin:rgba:640x480@30, guest or
+    /// Picture: test, camera[:NAME], screen[:WHICH], file:PATH, a link, folder:DIR, frames:NAME, stdin:rgba:640x480@30, guest or
     /// none; several are tiled [default: test]
     #[arg(long, value_name = "SPEC")]
     video: Vec<String>,

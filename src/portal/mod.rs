@@ -71,7 +71,7 @@ pub(crate) struct Share {
 }
 
 /// Whether this computer runs Aerial in a sandbox, where cameras are handed out by the portal only.
-pub(crate) fn sandboxed() -> bool {
+pub fn sandboxed() -> bool {
     ashpd::is_sandboxed()
 }
 

@@ -235,10 +235,23 @@ fn default_microphone() -> Option<String> {
     devices.iter().find_map(|device| {
         let properties = device.properties()?;
         let default = properties.get::<bool>("is-default").ok()?;
-        (default && device.has_classes("Audio/Source"))
-            .then(|| properties.get::<String>("node.name").ok())
-            .flatten()
+        (default && device.has_classes("Audio/Source")).then(|| id_of(device))
     })
+}
+
+/// What stays the same when the device is plugged in again.
+fn id_of(handle: &gst::Device) -> String {
+    let properties = handle.properties();
+    let text = |name: &str| properties.as_ref()?.get::<String>(name).ok();
+    text("node.name")
+        .or_else(|| text("device.path"))
+        .or_else(|| {
+            // PulseAudio's name of a source.
+            let named = handle.has_property("internal-name");
+            named.then(|| handle.property("internal-name")).flatten()
+        })
+        .or_else(|| text("device.bus_path"))
+        .unwrap_or_else(|| handle.display_name().to_string())
 }
 
 fn look(handle: &gst::Device) -> Option<Found> {
@@ -253,10 +266,7 @@ fn look(handle: &gst::Device) -> Option<Found> {
     } else {
         MediaKind::Audio
     };
-    let id = text("node.name")
-        .or_else(|| text("device.path"))
-        .or_else(|| text("device.bus_path"))
-        .unwrap_or_else(|| handle.display_name().to_string());
+    let id = id_of(handle);
     let provider = handle.type_().name().to_lowercase();
     let wanted = match kind {
         MediaKind::Video => "pipewire",

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Cameras and microphones, and what this computer plays.
 
-use std::os::fd::AsRawFd;
+use std::{
+    os::fd::AsRawFd,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use gst::prelude::*;
 
-use super::{AUDIO_CAPS, Open, Opening, VIDEO_CAPS, connect, failed, generated, said_by, start};
+use super::{
+    AUDIO_CAPS, Open, Opening, VIDEO_CAPS, certain::Certain, connect, connect_into, failed,
+    generated, said_by, start,
+};
 use crate::{
     error::{PortalError, SourceError},
     message::MediaKind,
@@ -82,9 +88,33 @@ pub(super) fn open(
         .and_then(|()| source.link(&first))
         .map_err(|e| failed(spec, &e))?;
     pipeline.add(&bin).map_err(|e| failed(spec, &e))?;
-    let samples = connect(bin.upcast_ref(), opening);
+    // PipeWire does as it was told. PulseAudio, which says less about its devices, is watched.
+    let pulse = kind == MediaKind::Audio
+        && source.has_property("current-device")
+        && handle.has_property("internal-name")
+        && !handle
+            .properties()
+            .is_some_and(|p| p.has_field("node.name"));
+    let certain = if pulse {
+        let right = handle.property::<Option<String>>("internal-name");
+        let wrong = unplugged(&device);
+        let certain = Certain::start(&source, right.unwrap_or_default(), wrong, tell.clone());
+        Some(certain.map_err(|e| failed(spec, &e))?)
+    } else {
+        None
+    };
+    let samples = match &certain {
+        Some(certain) => {
+            let samples = Arc::new(AtomicU64::new(0));
+            let way_in = certain.way_in();
+            connect_into(bin.upcast_ref(), &opening.places, tell, &samples, way_in);
+            samples
+        }
+        None => connect(bin.upcast_ref(), opening),
+    };
     let mut open = start(pipeline, samples, spec)?;
     open.device = Some(device);
+    open.held.extend(certain.map(|c| Box::new(c) as _));
     Ok(open)
 }
 

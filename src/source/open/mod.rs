@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The pipelines of sources, one file per kind. Each hands raw samples to the program and says how it fares.
 
+mod certain;
 mod deck;
 pub(super) mod device;
 mod generated;
@@ -47,6 +48,9 @@ pub(super) enum Said {
 
 /// An open source; closes when dropped (which may block).
 pub(super) struct Open {
+    /// What must stay as long as it is open (a permission, a thread that ends by its guard). First, so that threads that
+    /// ask the pipeline have ended when it is stopped.
+    pub(super) held: Vec<Box<dyn Send + Sync>>,
     /// Its pipeline, if it has one.
     pub(super) pipeline: Option<Pipeline>,
     /// Samples so far, for the watchdog.
@@ -57,8 +61,6 @@ pub(super) struct Open {
     pub(super) quiet: Option<SourceError>,
     /// How a file is played.
     pub(super) player: Option<media::Player>,
-    /// What must stay as long as it is open (a permission, a thread that ends by its guard).
-    pub(super) held: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Open {
