@@ -284,7 +284,7 @@ impl Remedy for PortalError {
     fn remedy(&self) -> String {
         match self {
             PortalError::Absent("camera") => {
-                "Install xdg-desktop-portal and xdg-desktop-portal-gtk.".into()
+                "Install xdg-desktop-portal and the backend of your desktop: xdg-desktop-portal-gnome or -kde.".into()
             }
             PortalError::Absent(_) => {
                 "Install xdg-desktop-portal and the backend of your desktop: xdg-desktop-portal-gnome, -kde or -wlr.".into()

@@ -256,6 +256,10 @@ async fn within<T>(
 
 fn told(what: &'static str, error: ashpd::Error) -> PortalError {
     use ashpd::Error;
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library may add some; all others are failures"
+    )]
     match error {
         Error::Response(ResponseError::Cancelled) => PortalError::Refused(what),
         Error::PortalNotFound(_) => PortalError::Absent(what),

@@ -286,7 +286,7 @@ impl Keeper {
             {
                 Ended::Failed(unplugged(&device))
             }
-            ended => ended,
+            ended @ (Ended::Failed(_) | Ended::Next | Ended::Moved) => ended,
         }
     }
 

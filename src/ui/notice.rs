@@ -351,7 +351,9 @@ fn portal(error: &PortalError) -> Notice {
     match error {
         PortalError::Absent("camera") => Notice::new(
             gettext("This desktop does not hand out cameras."),
-            gettext("Install xdg-desktop-portal and xdg-desktop-portal-gtk."),
+            gettext(
+                "Install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome or -kde.",
+            ),
         ),
         PortalError::Absent(_) => Notice::new(
             gettext("This desktop does not hand out its screen."),

@@ -130,7 +130,12 @@ impl Grabber {
                     self.changed = true;
                     Ok(None)
                 }
-                other => Err(other),
+                gone @ (ScreenError::None
+                | ScreenError::NoWindow(_)
+                | ScreenError::Outside { .. }
+                | ScreenError::Closed
+                | ScreenError::ByName(_)
+                | ScreenError::Lost(_)) => Err(gone),
             },
         }
     }
