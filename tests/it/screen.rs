@@ -2,10 +2,12 @@
 //! Screens and windows: from the X server, and through the portal.
 
 use std::{
+    collections::HashMap,
     fs,
+    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -160,6 +162,55 @@ fn what_cannot_be_shown_is_told_with_a_remedy() {
     let mut aerial = Aerial::live(&["--video", "screen", "--audio", "none"]);
     let lost = aerial.wait("the screen to be lost", |s| is(s, "lost"));
     assert!(error(&lost).contains("no screen here"), "{lost:#}");
+    aerial.stop();
+}
+
+/// An X server of its own; killed when dropped.
+struct Server(Child);
+
+impl Server {
+    /// Starts it as this display, or as any that is free. Returns the display.
+    fn start(display: Option<&str>) -> (Server, String) {
+        let mut server = Command::new("Xvfb")
+            .args(display)
+            .args(["-displayfd", "1", "-screen", "0", "640x360x24"])
+            .args(["-nolisten", "tcp"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut number = String::new();
+        let out = server.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut number).unwrap();
+        (Server(server), format!(":{}", number.trim()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        signal(self.0.id(), "TERM");
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_broadcast_outlives_the_x_server_and_shows_it_again() {
+    let story = "the_broadcast_outlives_the_x_server_and_shows_it_again";
+    if !have(story, &["Xvfb"]) {
+        return;
+    }
+    let (server, display) = Server::start(None);
+    let variables = HashMap::from([("DISPLAY".to_string(), display.clone())]);
+    let args = [&["--video", "screen:0,0,320x180"], SMALL].concat();
+    let mut aerial = Aerial::live_in(Home::new(), &args, Some(&variables));
+    aerial.wait("the screen to be live", |s| is(s, "live"));
+    drop(server);
+    let lost = aerial.wait("the screen to be lost", |s| is(s, "lost"));
+    assert!(error(&lost).contains("cannot be seen"), "{lost:#}");
+    let (_server, again) = Server::start(Some(&display));
+    assert_eq!(again, display);
+    aerial.wait("the screen to be back", |s| is(s, "live"));
     aerial.stop();
 }
 
