@@ -264,7 +264,13 @@ impl Keeper {
         let Some(device) = device else { return ended };
         let ended = match ended {
             Ended::Failed(SourceError::Failed { .. }) if self.around.watch.has(&device.id) => {
-                let _ = tokio::time::timeout(SETTLE, changes.next()).await;
+                // Several changes may come: each provider of devices tells for itself.
+                let gone = async {
+                    while self.around.watch.has(&device.id) {
+                        changes.next().await;
+                    }
+                };
+                let _ = tokio::time::timeout(SETTLE, gone).await;
                 ended
             }
             Ended::Moved => {

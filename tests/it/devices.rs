@@ -318,17 +318,12 @@ fn the_wrong_microphone_is_never_heard() {
         );
     }
     let heard = heard(&left, 880.0);
-    let silent = heard.iter().position(|h| !h && heard.len() > 10);
+    // At least two seconds of silence between its two appearances. (A busy computer may lose a moment of either.)
+    let silent = heard.windows(40).position(|w| !w.contains(&true));
     let silent = silent.expect("silence while it was unplugged");
-    assert!(
-        heard[..silent].iter().filter(|h| **h).count() > 5,
-        "{heard:?}"
-    );
-    assert!(
-        heard[silent..].iter().filter(|h| !**h).count() > 40,
-        "{heard:?}"
-    );
-    assert!(heard[heard.len() - 8..].iter().all(|h| *h), "{heard:?}");
+    let times = |part: &[bool]| part.iter().filter(|h| **h).count();
+    assert!(times(&heard[..silent]) > 5, "{heard:?}");
+    assert!(times(&heard[silent + 40..]) > 5, "{heard:?}");
     drop((viewer, chosen));
     aerial.stop();
 }
