@@ -41,7 +41,7 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         false,
     ),
     (
-        "cameras by PipeWire",
+        "cameras and screens by PipeWire",
         "pipewiresrc",
         "gstreamer1.0-pipewire",
         false,
@@ -52,9 +52,39 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         "gstreamer1.0-plugins-good",
         false,
     ),
-    ("microphones", "pulsesrc", "gstreamer1.0-pulseaudio", false),
+    (
+        "screens",
+        "videoconvertscale",
+        "gstreamer1.0-plugins-base",
+        false,
+    ),
+    (
+        "microphones and desktop sound",
+        "pulsesrc",
+        "gstreamer1.0-pulseaudio",
+        false,
+    ),
     ("Icecast", "shout2send", "gstreamer1.0-plugins-good", false),
 ];
+
+/// How the screen can be shown here.
+fn screens() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let portal = runtime.is_ok_and(|r| r.block_on(studio::portal::offers_screens()));
+    let there = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    let how = if portal {
+        "through the desktop's portal"
+    } else if there("WAYLAND_DISPLAY") {
+        "not at all: install xdg-desktop-portal and xdg-desktop-portal-gnome, -kde or -wlr, whichever is for your desktop"
+    } else if there("DISPLAY") {
+        "from the X server"
+    } else {
+        "not at all: this is no desktop session"
+    };
+    format!("Screens: {how}")
+}
 
 /// Print the list; 1 if something essential is missing.
 pub fn run() -> ExitCode {
@@ -74,12 +104,13 @@ pub fn run() -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         gst::version_string()
     );
-    let sandbox = if std::path::Path::new("/.flatpak-info").exists() {
+    let sandbox = if studio::portal::sandboxed() {
         "yes"
     } else {
         "no"
     };
     let _ = writeln!(out, "Sandbox: {sandbox}");
+    let _ = writeln!(out, "{}", screens());
     // The registry is asked, not gst-inspect: that one compares version numbers that mean nothing here.
     for (what, element, package, essential) in ELEMENTS.iter().copied().chain(codecs) {
         let line = match gst::ElementFactory::find(element) {

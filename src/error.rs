@@ -199,6 +199,12 @@ pub enum SourceError {
     /// A file that is not there (any more).
     #[error("The file {0} is not there.")]
     FileGone(PathBuf),
+    /// The desktop did not hand it out.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
+    /// The screen cannot be shown.
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
     /// It opened, but gave nothing.
     #[error("{0} gives no picture any more.")]
     Stalled(String),
@@ -262,6 +268,8 @@ impl Remedy for SourceError {
             SourceError::NotMedia { .. } => {
                 "Choose a video, sound or picture file; \"aerial check\" tells which formats can be read.".into()
             }
+            SourceError::Portal(e) => e.remedy(),
+            SourceError::Screen(e) => e.remedy(),
             SourceError::Stalled(_) => "Check its cable, or close other programs that use it.".into(),
             SourceError::FileGone(_) => "Put it back; it is looked for again by itself.".into(),
             SourceError::StreamEnded(_) | SourceError::StreamStalled(_) => {
@@ -282,6 +290,98 @@ impl Remedy for SourceError {
             }
             SourceError::Failed { .. } => "It is tried again by itself.".into(),
             SourceError::Missing { .. } => "\"aerial check\" tells which package has it.".into(),
+        }
+    }
+}
+
+/// Why the desktop did not hand out a screen or a camera.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PortalError {
+    /// Nobody to ask. `screen` or `camera`.
+    #[error("This desktop has no portal that hands out the {0}.")]
+    Absent(&'static str),
+    /// The person said no. `screen` or `camera`.
+    #[error("Showing the {0} was not allowed.")]
+    Refused(&'static str),
+    /// The person, or the desktop, ended it.
+    #[error("The desktop ended the sharing of the screen.")]
+    Ended,
+    /// The portal sees no camera.
+    #[error("The desktop sees no camera.")]
+    NoCamera,
+    /// Something else.
+    #[error("The desktop did not hand out the {what}: {why}.")]
+    Failed {
+        /// `screen` or `camera`.
+        what: &'static str,
+        /// The portal's words.
+        why: String,
+    },
+}
+
+impl Remedy for PortalError {
+    fn remedy(&self) -> String {
+        match self {
+            PortalError::Absent("camera") => {
+                "Install xdg-desktop-portal and the backend of your desktop: xdg-desktop-portal-gnome or -kde.".into()
+            }
+            PortalError::Absent(_) => {
+                "Install xdg-desktop-portal and the backend of your desktop: xdg-desktop-portal-gnome, -kde or -wlr.".into()
+            }
+            PortalError::Refused(_) | PortalError::Ended | PortalError::Failed { .. } => {
+                "Remove the source and add it again to be asked once more.".into()
+            }
+            PortalError::NoCamera => "Plug one in; it is tried again by itself.".into(),
+        }
+    }
+}
+
+/// Why a screen or window cannot be shown under X11.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScreenError {
+    /// No desktop.
+    #[error("There is no screen here.")]
+    None,
+    /// No such window or monitor.
+    #[error("There is no window called {0}.")]
+    NoWindow(String),
+    /// A part that lies outside the screen.
+    #[error("That part lies outside the screen, which is {width}x{height}.")]
+    Outside {
+        /// Width of the screen.
+        width: u16,
+        /// Height of the screen.
+        height: u16,
+    },
+    /// The window is there, but changing just now.
+    #[error("The window is changing.")]
+    Busy,
+    /// The window was closed.
+    #[error("The window was closed.")]
+    Closed,
+    /// Under Wayland the person chooses, not the program.
+    #[error("Under Wayland only you can choose a window, not its name: {0}.")]
+    ByName(String),
+    /// The X server is gone, or cannot be used.
+    #[error("The screen cannot be seen: {0}.")]
+    Lost(String),
+}
+
+impl Remedy for ScreenError {
+    fn remedy(&self) -> String {
+        match self {
+            ScreenError::None => "Start Aerial inside a desktop session.".into(),
+            ScreenError::NoWindow(_) => {
+                "\"aerial devices\" lists the windows; it is shown as soon as it is there.".into()
+            }
+            ScreenError::Outside { .. } => {
+                "Choose a part inside it: screen:X,Y,WIDTHxHEIGHT.".into()
+            }
+            ScreenError::Busy | ScreenError::Lost(_) => "It is tried again by itself.".into(),
+            ScreenError::Closed => "It comes back when such a window is there again.".into(),
+            ScreenError::ByName(_) => {
+                "Use screen, screen:monitor or screen:window; the desktop asks which.".into()
+            }
         }
     }
 }
@@ -474,6 +574,11 @@ pub enum StudioError {
     /// A source that has no such control: pausing a camera, cropping a sound.
     #[error("The source {0} cannot do that.")]
     NotForThis(String),
+    /// Listening to a source while what this computer plays is on air.
+    #[error(
+        "What you listen to would be heard in the broadcast again: the sound of this computer is on air."
+    )]
+    WouldLoop,
     /// A source for which the program has no track.
     #[error("The program has no {0}.")]
     NoTrack(&'static str),
@@ -512,6 +617,7 @@ impl Remedy for StudioError {
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
             StudioError::NotForThis(_) => "Choose another source for it.".into(),
+            StudioError::WouldLoop => "Remove the desktop sound first.".into(),
             StudioError::NoTrack(_) => "Start Aerial again with such a source.".into(),
             StudioError::NoOverlay => {
                 "Install gstreamer1.0-x and gstreamer1.0-plugins-good.".into()

@@ -10,6 +10,7 @@
 //! | [`message`] | `Command` and `Event`: all that the engine is told and all that it tells |
 //! | [`Studio`] | the engine's one handle: `command()`, `events()`, `snapshot()` |
 //! | [`source`] | where picture and sound come from (one file per kind in `open/`), their keepers, the device list |
+//! | [`portal`] | what the desktop hands out when asked: screens, windows, cameras in a sandbox |
 //! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview |
 //! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
@@ -56,6 +57,7 @@ pub mod fanout;
 pub mod message;
 pub mod mux;
 pub mod output;
+pub mod portal;
 pub mod program;
 pub mod serve;
 pub mod settings;

@@ -17,7 +17,7 @@ use serde_json::json;
 use studio::{
     error::{Remedy, StudioError},
     message::MediaKind,
-    source::Watch,
+    source::{Watch, choices},
 };
 
 use crate::check;
@@ -41,7 +41,7 @@ struct Cli {
 enum What {
     /// Broadcast without a window
     Live(Box<Live>),
-    /// List cameras and microphones
+    /// List cameras, microphones, screens and windows
     Devices {
         /// As JSON
         #[arg(long)]
@@ -56,7 +56,7 @@ struct Live {
     /// Take options from a saved profile or a TOML file; options given here go first
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// Picture: test, camera[:NAME], screen, file:PATH, a link, folder:DIR, frames:NAME, stdin:rgba:640x480@30, guest or
+    /// Picture: test, camera[:NAME], screen[:WHICH], file:PATH, a link, folder:DIR, frames:NAME, stdin:rgba:640x480@30, guest or
     /// none; several are tiled [default: test]
     #[arg(long, value_name = "SPEC")]
     video: Vec<String>,
@@ -216,6 +216,7 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::NoSuchOutput(_)
         | StudioError::NoSuchSource(_)
         | StudioError::NotForThis(_)
+        | StudioError::WouldLoop
         | StudioError::NoTrack(_)
         | StudioError::NoOverlay
         | StudioError::Logo { .. } => ExitCode::FAILURE,
@@ -236,20 +237,37 @@ fn devices(as_json: bool) -> ExitCode {
     };
     runtime.block_on(watch.ready(Duration::from_secs(5)));
     let found = watch.list();
+    let others = runtime.block_on(choices());
     let mut out = io::stdout().lock();
+    let word = |kind| match kind {
+        MediaKind::Video => "camera",
+        MediaKind::Audio => "mic",
+    };
     if as_json {
-        let _ = writeln!(out, "{}", json!(found));
+        let devices = found.iter().map(|d| {
+            let spec = format!("{}:{}", word(d.kind), d.id);
+            json!({"kind": d.kind, "id": d.id, "name": d.name, "spec": spec, "asks": false})
+        });
+        let others = others.iter().map(|c| {
+            json!({"kind": c.kind, "id": c.spec, "name": c.name, "spec": c.spec, "asks": c.asks})
+        });
+        let all: Vec<_> = devices.chain(others).collect();
+        let _ = writeln!(out, "{}", json!(all));
         return ExitCode::SUCCESS;
     }
     if found.is_empty() {
         let _ = writeln!(out, "No camera and no microphone is plugged in.");
     }
     for device in found {
-        let word = match device.kind {
-            MediaKind::Video => "camera",
-            MediaKind::Audio => "mic",
+        let _ = writeln!(out, "{}:{}\t{}", word(device.kind), device.name, device.id);
+    }
+    for choice in others {
+        let asks = if choice.asks {
+            " (the desktop asks)"
+        } else {
+            ""
         };
-        let _ = writeln!(out, "{word}:{}\t{}", device.name, device.id);
+        let _ = writeln!(out, "{}\t{}{asks}", choice.spec, choice.name);
     }
     ExitCode::SUCCESS
 }

@@ -17,11 +17,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, Device, SourceNews, Spec, Told,
-    open::{self, Deck, Open, Places, Said, Surroundings},
+    AudioSpec, Changes, Device, SourceNews, Spec, Told, VideoSpec,
+    choice::Memory,
+    open::{self, Deck, Open, Places, Said, Surroundings, device::unplugged},
 };
 use crate::{
-    error::SourceError,
+    error::{PortalError, ScreenError, SourceError},
     message::{MediaKind, Playback, Progress, SourceId, SourceState, SourceStatus},
     output::Backoff,
     program::Input,
@@ -37,6 +38,8 @@ const SETTLE: Duration = Duration::from_millis(300);
 const PASS_OVER: Duration = Duration::from_secs(1);
 /// How often a folder is looked for that is not there.
 const FOLDER: Duration = Duration::from_secs(1);
+/// A window that was closed is looked for this often: asking the X server costs nothing.
+const WINDOW_LOOK: Duration = Duration::from_secs(1);
 /// How often the place in a file is read.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -141,6 +144,8 @@ enum Ended {
     Failed(SourceError),
     /// The next file of its list is to be opened.
     Next,
+    /// Somebody has made another microphone the system's default.
+    Moved,
 }
 
 impl Keeper {
@@ -172,11 +177,18 @@ impl Keeper {
         let mut delays = Backoff::new();
         let deck = self.parts.first().and_then(|p| Deck::of(&p.spec));
         let deck = deck.map(|deck| Arc::new(Mutex::new(deck)));
-        let device = self.parts.iter().find_map(|p| p.spec.device_kind());
+        let memory = Arc::new(Mutex::new(Memory::default()));
+        let default = self.parts.iter().find(|p| p.spec == DEFAULT_MICROPHONE);
+        let _following = default.map(|_| self.around.watch.follow_default());
         loop {
             self.tell(SourceState::Starting);
             let mut changes = self.around.watch.changes();
-            let ended = match self.open(deck.clone()).await {
+            // Opening may take as long as a person needs for an answer.
+            let opened = tokio::select! {
+                opened = self.open(deck.clone(), memory.clone()) => opened,
+                () = not_now(asked), if deck.is_none() => continue,
+            };
+            let ended = match opened {
                 Ok((open, said)) => {
                     let mut closing = Closing(Some(open));
                     let mut watcher = Watcher {
@@ -184,19 +196,32 @@ impl Keeper {
                         said,
                         asked,
                         deck: deck.as_deref(),
+                        memory: &memory,
                         delays: &mut delays,
                     };
                     let ended = watcher.watch_over(&mut closing, &mut changes).await;
+                    let device = closing.device();
                     closing.close().await;
-                    ended
+                    self.after_device(ended, device, &mut changes, &memory)
+                        .await
                 }
                 Err(error) => Ended::Failed(error),
             };
             let error = match ended {
-                Ended::Next => continue,
+                Ended::Next | Ended::Moved => continue,
                 Ended::Failed(error) => error,
             };
             let retry_in = match &error {
+                // Nobody is asked twice; and the rest cannot mend itself.
+                SourceError::Portal(
+                    PortalError::Refused(_) | PortalError::Ended | PortalError::Failed { .. },
+                )
+                | SourceError::Screen(ScreenError::Outside { .. } | ScreenError::ByName(_)) => None,
+                SourceError::Portal(PortalError::Absent(_) | PortalError::NoCamera)
+                | SourceError::Screen(ScreenError::None | ScreenError::Lost(_)) => delays.next(),
+                SourceError::Screen(
+                    ScreenError::NoWindow(_) | ScreenError::Closed | ScreenError::Busy,
+                ) => Some(WINDOW_LOOK),
                 // Only a change of the list of devices can help, or of the file, or somebody's word.
                 SourceError::NoDevice { .. }
                 | SourceError::NoDeviceAtAll(_)
@@ -237,16 +262,74 @@ impl Keeper {
                     None => std::future::pending().await,
                 }
             };
-            let plugged = async {
-                match device {
-                    Some(_) => changes.next().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = wait => (),
-                () = plugged => tokio::time::sleep(SETTLE).await,
+                () = self.plugged(&mut changes, &memory) => (),
                 () = wanted_again(asked, deck.as_deref()) => (),
+            }
+        }
+    }
+
+    /// What to make of the end of a device: a device that fails as it is pulled out was pulled out, even if the list
+    /// of devices says so a little later.
+    async fn after_device(
+        &self,
+        ended: Ended,
+        device: Option<Device>,
+        changes: &mut Changes,
+        memory: &Mutex<Memory>,
+    ) -> Ended {
+        let Some(device) = device else { return ended };
+        let ended = match ended {
+            Ended::Failed(SourceError::Failed { .. }) if self.around.watch.has(&device.id) => {
+                // Several changes may come: each provider of devices tells for itself.
+                let gone = async {
+                    while self.around.watch.has(&device.id) {
+                        changes.next().await;
+                    }
+                };
+                let _ = tokio::time::timeout(SETTLE, gone).await;
+                ended
+            }
+            Ended::Moved => {
+                // A microphone that is pulled out stops being the default, too.
+                tokio::time::sleep(SETTLE).await;
+                ended
+            }
+            Ended::Failed(_) | Ended::Next => ended,
+        };
+        let there = self.around.watch.has(&device.id);
+        let mut memory = memory.lock();
+        self.around.watch.with(|now| match &ended {
+            Ended::Moved if there && memory.moved(now) => memory.forget(),
+            Ended::Moved | Ended::Next | Ended::Failed(_) => memory.lost(now),
+        });
+        match ended {
+            Ended::Failed(SourceError::Failed { .. } | SourceError::Stalled(_)) | Ended::Moved
+                if !there =>
+            {
+                Ended::Failed(unplugged(&device))
+            }
+            ended @ (Ended::Failed(_) | Ended::Next | Ended::Moved) => ended,
+        }
+    }
+
+    /// Done when a device is there that this source may take.
+    async fn plugged(&self, changes: &mut Changes, memory: &Mutex<Memory>) {
+        let wanted = self.parts.iter().find_map(|p| match &p.spec {
+            Spec::Video(VideoSpec::Camera(name)) => Some((MediaKind::Video, name.as_deref())),
+            Spec::Audio(AudioSpec::Mic(name)) => Some((MediaKind::Audio, name.as_deref())),
+            Spec::Video(_) | Spec::Audio(_) => None,
+        });
+        let Some((kind, name)) = wanted else {
+            return std::future::pending().await;
+        };
+        loop {
+            changes.next().await;
+            tokio::time::sleep(SETTLE).await;
+            let mut memory = memory.lock();
+            if self.around.watch.choose(kind, name, &mut memory).is_some() {
+                return;
             }
         }
     }
@@ -254,6 +337,7 @@ impl Keeper {
     async fn open(
         &self,
         deck: Option<Arc<Mutex<Deck>>>,
+        memory: Arc<Mutex<Memory>>,
     ) -> Result<(Open, mpsc::UnboundedReceiver<Said>), SourceError> {
         if self.parts.iter().any(|p| p.spec.device_kind().is_some()) {
             self.around.watch.ready(Duration::from_secs(5)).await;
@@ -263,6 +347,7 @@ impl Keeper {
             around: self.around.clone(),
             places: self.places.clone(),
             tell,
+            memory,
             deck,
         };
         let spec = self.parts.first().map(|p| p.spec.clone());
@@ -284,11 +369,26 @@ impl Keeper {
     }
 }
 
-/// Done when somebody wants a file that has ended or failed to play again.
+const DEFAULT_MICROPHONE: Spec = Spec::Audio(AudioSpec::Mic(None));
+
+/// Refuses those who ask for something while the source is being opened. Never done.
+async fn not_now(asked: &mut Asked) {
+    while let Some((_, tell)) = asked.recv().await {
+        let _ = tell.send(false);
+    }
+    // The source is being ended.
+    std::future::pending().await
+}
+
+/// Done when somebody wants a file that has ended to play again, or a screen that was refused to be asked for again.
 async fn wanted_again(asked: &mut Asked, deck: Option<&Mutex<Deck>>) {
     while let Some((what, tell)) = asked.recv().await {
         let Some(deck) = deck else {
-            let _ = tell.send(false);
+            let again = what == Playback::Resume;
+            let _ = tell.send(again);
+            if again {
+                return;
+            }
             continue;
         };
         let again = deck.lock().while_closed(what);
@@ -307,6 +407,7 @@ struct Watcher<'a> {
     said: mpsc::UnboundedReceiver<Said>,
     asked: &'a mut Asked,
     deck: Option<&'a Mutex<Deck>>,
+    memory: &'a Mutex<Memory>,
     delays: &'a mut Backoff,
 }
 
@@ -350,10 +451,14 @@ impl Watcher<'_> {
                         return ended;
                     }
                 },
-                () = changes.next() => if let Some(device) = &device
-                    && !keeper.around.watch.has(&device.id)
-                {
-                    return Ended::Failed(unplugged(device));
+                () = changes.next() => if let Some(device) = &device {
+                    if !keeper.around.watch.has(&device.id) {
+                        return Ended::Failed(unplugged(device));
+                    }
+                    let default = keeper.parts.iter().any(|p| p.spec == DEFAULT_MICROPHONE);
+                    if default && keeper.around.watch.with(|now| self.memory.lock().moved(now)) {
+                        return Ended::Moved;
+                    }
                 },
                 _ = look.tick() => if let Some(deck) = self.deck {
                     let (position, duration) = closing.place().await;
@@ -362,7 +467,7 @@ impl Watcher<'_> {
                 _ = watchdog.tick() => {
                     let now = closing.samples();
                     let quiet = now == std::mem::replace(&mut seen, now);
-                    if quiet && let Some(error) = self.silent(device.as_ref()) {
+                    if quiet && let Some(error) = self.silent(device.as_ref(), closing.quiet()) {
                         return Ended::Failed(error);
                     }
                 },
@@ -420,7 +525,7 @@ impl Watcher<'_> {
     }
 
     /// No sample came for a while. The error, if that is one.
-    fn silent(&self, device: Option<&Device>) -> Option<SourceError> {
+    fn silent(&self, device: Option<&Device>, quiet: Option<SourceError>) -> Option<SourceError> {
         match (device, self.deck) {
             (Some(device), _) if device.kind == MediaKind::Video => {
                 Some(SourceError::Stalled(device.name.clone()))
@@ -429,7 +534,8 @@ impl Watcher<'_> {
                 let deck = deck.lock();
                 (!deck.paused).then(|| SourceError::StreamStalled(deck.name()))
             }
-            (Some(_), _) | (None, None) => None,
+            (None, None) => quiet,
+            (Some(_), _) => None,
         }
     }
 
@@ -494,16 +600,6 @@ impl Watcher<'_> {
     }
 }
 
-fn unplugged(device: &Device) -> SourceError {
-    SourceError::Unplugged {
-        kind: match device.kind {
-            MediaKind::Video => "camera",
-            MediaKind::Audio => "microphone",
-        },
-        name: device.name.clone(),
-    }
-}
-
 /// An open source that is closed on a thread that may block, on every way out.
 struct Closing(Option<Open>);
 
@@ -514,6 +610,10 @@ impl Closing {
 
     fn samples(&self) -> u64 {
         self.0.as_ref().map_or(0, |o| o.samples.load(Relaxed))
+    }
+
+    fn quiet(&self) -> Option<SourceError> {
+        self.0.as_ref().and_then(|o| o.quiet.clone())
     }
 
     /// Position and duration.

@@ -9,12 +9,15 @@
 //! A file, a link or a guest gives picture and sound at once: one pipeline, two parts, each with its own number.
 
 mod board;
+mod choice;
 pub mod frames;
 mod keeper;
 mod link;
 mod open;
+mod screens;
 mod spec;
 mod watch;
+mod x11;
 
 use std::sync::Arc;
 
@@ -29,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use board::Board;
 pub use frames::RawFormat;
 pub use link::Link;
+pub use screens::{Choice, choices};
 pub use spec::{AudioSpec, Spec, VideoSpec};
 pub(crate) use watch::Changes;
 pub use watch::Watch;
@@ -218,11 +222,17 @@ impl Sources {
 
     /// Mix the sound of this source in this way. May block for a moment: a loudspeaker is opened or closed.
     pub(crate) fn mix(&mut self, id: SourceId, strip: Strip) -> Result<(), StudioError> {
+        let mut parts = self.running.iter().flat_map(|r| &r.parts);
+        let looped = parts.any(|p| p.spec == Spec::Audio(AudioSpec::Desktop));
         let part = self.part(id)?;
         if part.spec.kind() != MediaKind::Audio {
             return Err(StudioError::NotForThis(part.spec.to_string()));
         }
         let strip = strip.clamped();
+        // What the loudspeaker plays is in the program already.
+        if strip.solo && looped {
+            return Err(StudioError::WouldLoop);
+        }
         part.input.set_strip(strip, &mut part.listening);
         part.voice.change(|status| status.strip = strip);
         Ok(())
@@ -266,6 +276,9 @@ impl Sources {
         specs: Vec<Spec>,
         optional: bool,
     ) -> Result<Vec<SourceId>, StudioError> {
+        if specs.contains(&Spec::Audio(AudioSpec::Desktop)) {
+            self.stop_listening();
+        }
         let mut places = Places::default();
         let mut parts = Vec::new();
         let ids: Vec<SourceId> = (self.next..).take(specs.len()).collect();
@@ -339,6 +352,21 @@ impl Sources {
             playback,
         });
         Ok(ids)
+    }
+
+    /// Nobody listens to a source any more: the sound of this computer goes on air, and would have it in it again.
+    fn stop_listening(&mut self) {
+        for part in self.running.iter_mut().flat_map(|r| &mut r.parts) {
+            let strip = part.voice.status().strip;
+            if strip.solo {
+                let strip = Strip {
+                    solo: false,
+                    ..strip
+                };
+                part.input.set_strip(strip, &mut part.listening);
+                part.voice.change(|status| status.strip = strip);
+            }
+        }
     }
 
     async fn end(&self, mut gone: Running) {

@@ -2,7 +2,11 @@
 //! Cameras and microphones that come and go.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -10,8 +14,15 @@ use std::{
 use gst::prelude::*;
 use tokio::sync::watch;
 
-use super::Device;
+use super::{
+    Device,
+    choice::{Memory, Present},
+};
 use crate::message::MediaKind;
+
+/// How often the system is asked for its default microphone while somebody wants just that: GStreamer does not tell
+/// when another one is chosen.
+const DEFAULT_LOOK: Duration = Duration::from_secs(2);
 
 /// A device and the element that opens it.
 #[derive(Debug, Clone)]
@@ -27,8 +38,28 @@ struct Found {
 pub struct Watch(Arc<Inner>);
 
 struct Inner {
-    found: watch::Receiver<Option<Vec<Found>>>,
+    seen: watch::Receiver<Option<Seen>>,
+    /// Sources that want the system's default microphone.
+    following: Arc<AtomicUsize>,
     stop: mpsc::Sender<Change>,
+}
+
+/// What is plugged in.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    found: Vec<Found>,
+    devices: Vec<Device>,
+    /// The system's default microphone.
+    default: Option<String>,
+}
+
+impl Seen {
+    fn present(&self) -> Present<'_> {
+        Present {
+            devices: &self.devices,
+            default: self.default.as_deref(),
+        }
+    }
 }
 
 enum Change {
@@ -36,66 +67,92 @@ enum Change {
     Stop,
 }
 
+/// While this lives, changes of the system's default microphone are changes of the list.
+pub(super) struct Following {
+    following: Arc<AtomicUsize>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.following.fetch_sub(1, Relaxed);
+    }
+}
+
 impl Watch {
     /// Start watching, in a thread of its own: asking the sound server can take its time.
     pub fn start() -> Watch {
         let (stop, changes) = mpsc::channel();
-        let (tell, found) = watch::channel(None);
+        let (tell, seen) = watch::channel(None);
         let poke = stop.clone();
+        let following = Arc::new(AtomicUsize::new(0));
+        let wanted = following.clone();
         thread::Builder::new()
             .name("devices".into())
-            .spawn(move || follow(&poke, &changes, &tell))
+            .spawn(move || follow(&poke, &changes, &wanted, &tell))
             .expect("a thread can be started");
-        Watch(Arc::new(Inner { found, stop }))
+        Watch(Arc::new(Inner {
+            seen,
+            following,
+            stop,
+        }))
     }
 
     /// All devices, once they are known.
     pub fn list(&self) -> Vec<Device> {
-        let found = self.0.found.borrow();
-        found.iter().flatten().map(|f| f.device.clone()).collect()
+        let seen = self.0.seen.borrow();
+        seen.as_ref().map(|s| s.devices.clone()).unwrap_or_default()
     }
 
     /// Wait for the first look, at most this long: a broken sound server must not hold anything up.
     pub async fn ready(&self, patience: Duration) {
-        let mut found = self.0.found.clone();
-        let _ = tokio::time::timeout(patience, found.wait_for(Option::is_some)).await;
+        let mut seen = self.0.seen.clone();
+        let _ = tokio::time::timeout(patience, seen.wait_for(Option::is_some)).await;
     }
 
     /// A receiver that changes with the list.
     pub(crate) fn changes(&self) -> Changes {
-        Changes(self.0.found.clone())
+        Changes(self.0.seen.clone())
     }
 
-    /// The device of that kind and id or name (or a part of its name); without a name, the first.
-    pub(super) fn find(
+    /// Have changes of the system's default microphone told, too.
+    pub(super) fn follow_default(&self) -> Following {
+        self.0.following.fetch_add(1, Relaxed);
+        // The first of them is waited for without a limit; now there is one.
+        let _ = self.0.stop.send(Change::Look);
+        Following {
+            following: self.0.following.clone(),
+        }
+    }
+
+    /// The device that a source of these words and with this past may take.
+    pub(super) fn choose(
         &self,
         kind: MediaKind,
         name: Option<&str>,
+        memory: &mut Memory,
     ) -> Option<(Device, gst::Device)> {
-        let found = self.0.found.borrow();
-        let all = || found.iter().flatten().filter(|f| f.device.kind == kind);
-        let hit = match name {
-            None => all().next(),
-            Some(name) => {
-                let lower = name.to_lowercase();
-                all()
-                    .find(|f| f.device.id == name || f.device.name == name)
-                    .or_else(|| all().find(|f| f.device.name.to_lowercase().contains(&lower)))
-            }
-        };
-        hit.map(|f| (f.device.clone(), f.handle.clone()))
+        let seen = self.0.seen.borrow();
+        let seen = seen.as_ref()?;
+        let device = memory.choose(kind, name, seen.present())?;
+        let found = seen.found.iter().find(|f| f.device == *device)?;
+        Some((device.clone(), found.handle.clone()))
+    }
+
+    /// Do something with what is plugged in now.
+    pub(super) fn with<T>(&self, f: impl FnOnce(Present<'_>) -> T) -> T {
+        let seen = self.0.seen.borrow();
+        f(seen.as_ref().unwrap_or(&Seen::default()).present())
     }
 
     /// Whether that very device is plugged in.
     pub(super) fn has(&self, id: &str) -> bool {
-        let found = self.0.found.borrow();
-        found.iter().flatten().any(|f| f.device.id == id)
+        self.with(|now| now.devices.iter().any(|d| d.id == id))
     }
 }
 
 /// Changes of the list of devices.
 #[derive(Clone)]
-pub(crate) struct Changes(watch::Receiver<Option<Vec<Found>>>);
+pub(crate) struct Changes(watch::Receiver<Option<Seen>>);
 
 impl Changes {
     /// Done at the next change; never, when nobody watches any more.
@@ -115,7 +172,8 @@ impl Drop for Inner {
 fn follow(
     poke: &mpsc::Sender<Change>,
     changes: &mpsc::Receiver<Change>,
-    tell: &watch::Sender<Option<Vec<Found>>>,
+    following: &AtomicUsize,
+    tell: &watch::Sender<Option<Seen>>,
 ) {
     let monitor = gst::DeviceMonitor::new();
     monitor.add_filter(Some("Video/Source"), None);
@@ -135,20 +193,65 @@ fn follow(
         tracing::warn!("no device provider could be started: cameras and microphones are not seen");
     }
     loop {
-        let now = merge(monitor.devices().iter().filter_map(look));
+        let found = merge(monitor.devices().iter().filter_map(look));
+        let now = Seen {
+            devices: found.iter().map(|f| f.device.clone()).collect(),
+            found,
+            default: default_microphone(),
+        };
         tell.send_if_modified(|old| {
-            let key = |all: &Vec<Found>| all.iter().map(|f| f.device.clone()).collect::<Vec<_>>();
+            let key = |s: &Seen| (s.devices.clone(), s.default.clone());
             let differs = old.as_ref().map(key) != Some(key(&now));
             *old = Some(now);
             differs
         });
-        match changes.recv() {
+        let next = if following.load(Relaxed) > 0 {
+            match changes.recv_timeout(DEFAULT_LOOK) {
+                Err(mpsc::RecvTimeoutError::Timeout) => Ok(Change::Look),
+                other => other.map_err(|_| mpsc::RecvError),
+            }
+        } else {
+            changes.recv()
+        };
+        match next {
             Ok(Change::Look) => (),
             Ok(Change::Stop) | Err(_) => break,
         }
     }
     monitor.stop();
     monitor.bus().unset_sync_handler();
+}
+
+/// What the sound server records from when nothing else is said. A provider tells what it knew when it was started, so
+/// one is started for each look (a few milliseconds).
+fn default_microphone() -> Option<String> {
+    let factory = gst::DeviceProviderFactory::find("pulsedeviceprovider")?;
+    let kind = factory.load().ok()?.device_provider_type();
+    let provider = gst::glib::Object::with_type(kind);
+    let provider = provider.downcast::<gst::DeviceProvider>().ok()?;
+    provider.start().ok()?;
+    let devices = provider.devices();
+    provider.stop();
+    devices.iter().find_map(|device| {
+        let properties = device.properties()?;
+        let default = properties.get::<bool>("is-default").ok()?;
+        (default && device.has_classes("Audio/Source")).then(|| id_of(device))
+    })
+}
+
+/// What stays the same when the device is plugged in again.
+fn id_of(handle: &gst::Device) -> String {
+    let properties = handle.properties();
+    let text = |name: &str| properties.as_ref()?.get::<String>(name).ok();
+    text("node.name")
+        .or_else(|| text("device.path"))
+        .or_else(|| {
+            // PulseAudio's name of a source.
+            let named = handle.has_property("internal-name");
+            named.then(|| handle.property("internal-name")).flatten()
+        })
+        .or_else(|| text("device.bus_path"))
+        .unwrap_or_else(|| handle.display_name().to_string())
 }
 
 fn look(handle: &gst::Device) -> Option<Found> {
@@ -163,10 +266,7 @@ fn look(handle: &gst::Device) -> Option<Found> {
     } else {
         MediaKind::Audio
     };
-    let id = text("node.name")
-        .or_else(|| text("device.path"))
-        .or_else(|| text("device.bus_path"))
-        .unwrap_or_else(|| handle.display_name().to_string());
+    let id = id_of(handle);
     let provider = handle.type_().name().to_lowercase();
     let wanted = match kind {
         MediaKind::Video => "pipewire",

@@ -5,7 +5,10 @@
 //! words (what GStreamer or the system says) are kept as they come.
 
 use gettextrs::gettext;
-use studio::error::{OutputError, PictureError, ServeError, SourceError, SpecError, StudioError};
+use studio::error::{
+    OutputError, PictureError, PortalError, ScreenError, ServeError, SourceError, SpecError,
+    StudioError,
+};
 
 use super::words::{file, fill};
 
@@ -102,6 +105,12 @@ pub fn studio(error: &StudioError) -> Notice {
         StudioError::NoSuchSource(_) => Notice::new(
             gettext("That source is not there any more."),
             gettext("There is nothing more to do."),
+        ),
+        StudioError::WouldLoop => Notice::new(
+            gettext(
+                "What you listen to would be heard in the broadcast again: the sound of this computer is on air.",
+            ),
+            gettext("Remove the desktop sound first."),
         ),
         StudioError::NotForThis(name) => Notice::new(
             fill(gettext("{name} cannot do that."), &[("name", name)]),
@@ -315,6 +324,8 @@ pub fn source(error: &SourceError) -> Notice {
             ),
             gettext("Play it again, or remove it."),
         ),
+        SourceError::Portal(e) => portal(e),
+        SourceError::Screen(e) => screen(e),
         SourceError::Stalled(name) => Notice::new(
             fill(
                 gettext("Nothing comes from {name} any more."),
@@ -399,6 +410,89 @@ fn picture(error: &PictureError) -> Notice {
         PictureError::NoSource => gettext("no source shows it any more."),
     };
     Notice::new(what, gettext("The picture before it stays."))
+}
+
+/// Words for what the desktop does not hand out.
+fn portal(error: &PortalError) -> Notice {
+    match error {
+        PortalError::Absent("camera") => Notice::new(
+            gettext("This desktop does not hand out cameras."),
+            gettext(
+                "Install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome or -kde.",
+            ),
+        ),
+        PortalError::Absent(_) => Notice::new(
+            gettext("This desktop does not hand out its screen."),
+            gettext(
+                "Install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome, -kde or -wlr.",
+            ),
+        ),
+        PortalError::Refused("camera") => Notice::new(
+            gettext("The use of the camera was not allowed."),
+            gettext("Remove it and add it again to be asked once more."),
+        ),
+        PortalError::Refused(_) => Notice::new(
+            gettext("Showing the screen was not allowed."),
+            gettext("Remove it and add it again to be asked once more."),
+        ),
+        PortalError::Ended => Notice::new(
+            gettext("The desktop ended the sharing of the screen."),
+            gettext("Remove it and add it again to be asked once more."),
+        ),
+        PortalError::NoCamera => Notice::new(
+            gettext("The desktop sees no camera."),
+            gettext("Plug one in; Aerial tries again by itself."),
+        ),
+        PortalError::Failed { why, .. } => Notice::new(
+            fill(
+                gettext("The desktop could not share it: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Remove it and add it again."),
+        ),
+    }
+}
+
+/// Words for a screen or window that cannot be shown.
+fn screen(error: &ScreenError) -> Notice {
+    match error {
+        ScreenError::None => Notice::new(
+            gettext("There is no screen here."),
+            gettext("Start Aerial inside a desktop session."),
+        ),
+        ScreenError::NoWindow(name) => Notice::new(
+            fill(
+                gettext("There is no window called {name}."),
+                &[("name", name)],
+            ),
+            gettext("Open it; it is shown as soon as it is there."),
+        ),
+        ScreenError::Outside { width, height } => Notice::new(
+            fill(
+                gettext("That part lies outside the screen, which is {width}×{height}."),
+                &[
+                    ("width", &width.to_string()),
+                    ("height", &height.to_string()),
+                ],
+            ),
+            gettext("Choose a part inside it."),
+        ),
+        ScreenError::Busy | ScreenError::Closed => Notice::new(
+            gettext("The window was closed."),
+            gettext("It comes back when such a window is there again."),
+        ),
+        ScreenError::ByName(_) => Notice::new(
+            gettext("Under Wayland only you can choose a window, not its name."),
+            gettext("Add a screen; the desktop asks which."),
+        ),
+        ScreenError::Lost(why) => Notice::new(
+            fill(
+                gettext("The screen cannot be seen: {why}."),
+                &[("why", plain(why))],
+            ),
+            gettext("Aerial tries again by itself."),
+        ),
+    }
 }
 
 /// Words for an output that is not live.

@@ -22,6 +22,9 @@ mod icecast;
 /// What ffprobe and ffmpeg say about streams and files.
 mod media;
 
+/// What is seen in them.
+mod eye;
+
 /// What is heard in them.
 mod sound;
 
@@ -71,6 +74,8 @@ mod devices;
 
 /// Pictures from other programs.
 mod frames;
+/// Screens and windows.
+mod screen;
 
 /// The window.
 mod window;

@@ -30,6 +30,10 @@ pub struct Got {
     pub video: u64,
     /// Blocks of sound.
     pub audio: u64,
+    /// The longest time without a picture, and without sound.
+    pub longest: [Duration; 2],
+    /// When the last of each came.
+    last: [Option<Instant>; 2],
     /// Gaps in the packets' numbers that no repeat has filled.
     pub gaps: u64,
     /// From the request to the first whole picture.
@@ -171,6 +175,11 @@ async fn watch(
             Output::Event(Event::MediaData(data)) => {
                 note(got, |got| {
                     got.gaps += u64::from(!data.contiguous);
+                    let now = Instant::now();
+                    let kind = usize::from(data.mid != video);
+                    if let Some(last) = got.last[kind].replace(now) {
+                        got.longest[kind] = got.longest[kind].max(now - last);
+                    }
                     if data.mid == video {
                         got.video += 1;
                         got.first_video.get_or_insert_with(|| asked.elapsed());

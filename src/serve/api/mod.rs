@@ -111,6 +111,7 @@ fn refusal(error: &StudioError) -> Response {
         }
         StudioError::Spec(_) | StudioError::Logo { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StudioError::NotForThis(_)
+        | StudioError::WouldLoop
         | StudioError::NoTrack(_)
         | StudioError::OnlyOffAir(_)
         | StudioError::OnlyAtStart(_)

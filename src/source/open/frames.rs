@@ -82,6 +82,7 @@ fn show(opening: &Opening, waiting: Waiting, from: Box<dyn Send + Sync>) -> Open
         pipeline: None,
         samples,
         device: None,
+        quiet: None,
         player: None,
         held,
     }

@@ -33,7 +33,11 @@ fn wave(wave: &str, spec: &str, opening: &Opening) -> Result<Open, SourceError> 
 }
 
 /// A pipeline from a launch line that ends in appsinks called `video` or `audio`.
-fn from_launch(launch: &str, spec: &str, opening: &Opening) -> Result<Open, SourceError> {
+pub(super) fn from_launch(
+    launch: &str,
+    spec: &str,
+    opening: &Opening,
+) -> Result<Open, SourceError> {
     let said = said_by(spec.to_string(), opening.tell.clone());
     let pipeline = opening.around.clock.watched("source", said);
     let bin = gst::parse::bin_from_description(launch, false).map_err(|e| failed(spec, &e))?;

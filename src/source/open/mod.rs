@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The pipelines of sources, one file per kind. Each hands raw samples to the program and says how it fares.
 
+mod certain;
 mod deck;
-mod device;
+pub(super) mod device;
 mod frames;
 mod generated;
 mod media;
+mod screen;
 
 use std::{
     sync::{
@@ -21,7 +23,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 pub(super) use deck::{After, Deck};
 
-use super::{AudioSpec, Device, Spec, VideoSpec, Watch, frames::Inboxes};
+use super::{AudioSpec, Device, Spec, VideoSpec, Watch, choice::Memory, frames::Inboxes};
 use crate::{
     encode::EncodeSettings,
     error::SourceError,
@@ -51,17 +53,19 @@ pub(super) enum Said {
 
 /// An open source; closes when dropped (which may block).
 pub(super) struct Open {
+    /// What must stay as long as it is open (a permission, a thread that ends by its guard). First, so that threads that
+    /// ask the pipeline have ended when it is stopped.
+    pub(super) held: Vec<Box<dyn Send + Sync>>,
     /// Its pipeline, if it has one.
     pub(super) pipeline: Option<Pipeline>,
     /// Samples so far, for the watchdog.
     pub(super) samples: Arc<AtomicU64>,
     /// The device it really is, where it is one.
     pub(super) device: Option<Device>,
+    /// The error if no sample comes for a while, where that is one.
+    pub(super) quiet: Option<SourceError>,
     /// How a file is played.
     pub(super) player: Option<media::Player>,
-    /// What must stay as long as it is open (a permission, a thread that ends by its guard).
-    #[allow(dead_code, reason = "held, not read")]
-    pub(super) held: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Open {
@@ -124,6 +128,8 @@ pub(super) struct Opening {
     pub(super) around: Surroundings,
     pub(super) places: Places,
     pub(super) tell: Tell,
+    /// What the source remembers of its device.
+    pub(super) memory: Arc<Mutex<Memory>>,
     /// What is to be played, for files and links.
     pub(super) deck: Option<Arc<Mutex<Deck>>>,
 }
@@ -140,13 +146,14 @@ pub(super) fn open(spec: &Spec, opening: &Opening) -> Result<Open, SourceError> 
         Spec::Video(VideoSpec::Camera(name)) | Spec::Audio(AudioSpec::Mic(name)) => {
             device::open(spec.kind(), name.as_deref(), &text, opening)
         }
+        Spec::Audio(AudioSpec::Desktop) => device::desktop(&text, opening),
+        Spec::Video(VideoSpec::Screen(name)) => screen::open(name.as_deref(), &text, opening),
         Spec::Video(VideoSpec::File(_) | VideoSpec::Link(_))
         | Spec::Audio(AudioSpec::File(_) | AudioSpec::Link(_)) => media::open(&text, opening),
         Spec::Video(VideoSpec::Folder(path)) => frames::folder(path, opening),
         Spec::Video(VideoSpec::Frames(name)) => Ok(frames::sent(name, opening)),
         Spec::Video(VideoSpec::Stdin(format)) => frames::stdin(format, opening),
-        Spec::Video(VideoSpec::Screen(_) | VideoSpec::Guest)
-        | Spec::Audio(AudioSpec::Desktop | AudioSpec::Guest) => {
+        Spec::Video(VideoSpec::Guest) | Spec::Audio(AudioSpec::Guest) => {
             Err(SourceError::Missing { element: text })
         }
     }
@@ -158,6 +165,7 @@ fn start(pipeline: Pipeline, samples: Arc<AtomicU64>, spec: &str) -> Result<Open
         pipeline: Some(pipeline),
         samples,
         device: None,
+        quiet: None,
         player: None,
         held: Vec::new(),
     })
