@@ -12,7 +12,7 @@ mod screen;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -189,10 +189,56 @@ fn said_by(spec: String, tell: Tell) -> impl Fn(Notice) + Send + Sync + 'static 
     }
 }
 
+/// Let the sinks of this bin, which do not wait for the clock, push into the program. Buffers are taken on their way
+/// in: an appsink keeps the last one until the next, so that a pool needs one more and each frame is painted into
+/// memory that the processor's cache has forgotten.
 fn connect(bin: &gst::Bin, opening: &Opening) -> Arc<AtomicU64> {
     let samples = Arc::new(AtomicU64::new(0));
-    connect_into(bin, &opening.places, &opening.tell, &samples, Pusher::push);
+    for (sink, kind, pusher) in ends(bin, &opening.places) {
+        sink.set_property("async", false);
+        let Some(pad) = sink.static_pad("sink") else {
+            continue;
+        };
+        let (tell, samples) = (opening.tell.clone(), samples.clone());
+        let first = AtomicBool::new(true);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let (Some(buffer), Some(caps), Some(segment)) = (
+                info.buffer(),
+                pad.current_caps(),
+                pad.sticky_event::<gst::event::Segment>(0),
+            ) else {
+                return gst::PadProbeReturn::Drop;
+            };
+            let sample = gst::Sample::builder()
+                .buffer(buffer)
+                .caps(&caps)
+                .segment(segment.segment())
+                .build();
+            let base = pad.parent_element().and_then(|e| e.base_time());
+            pusher.push(&sample, base.unwrap_or(gst::ClockTime::ZERO));
+            samples.fetch_add(1, Relaxed);
+            if first.swap(false, Relaxed) {
+                let _ = tell.send(Said::First(kind));
+            }
+            gst::PadProbeReturn::Drop
+        });
+    }
     samples
+}
+
+/// The sinks of this bin that have a place in the program.
+fn ends(bin: &gst::Bin, places: &Places) -> Vec<(gst_app::AppSink, MediaKind, Pusher)> {
+    [
+        ("video", MediaKind::Video, &places.video),
+        ("audio", MediaKind::Audio, &places.audio),
+    ]
+    .into_iter()
+    .filter_map(|(name, kind, pusher)| {
+        let sink = bin.by_name(name)?.downcast::<gst_app::AppSink>().ok()?;
+        sink.set_property("enable-last-sample", false);
+        Some((sink, kind, pusher.clone()?))
+    })
+    .collect()
 }
 
 /// Let the appsinks of this bin push into the program, in this way.
@@ -203,17 +249,8 @@ fn connect_into(
     samples: &Arc<AtomicU64>,
     push: impl Fn(&Pusher, &gst::Sample, gst::ClockTime) + Clone + Send + Sync + 'static,
 ) {
-    let both = [
-        ("video", MediaKind::Video, &places.video),
-        ("audio", MediaKind::Audio, &places.audio),
-    ];
-    for (name, kind, pusher) in both {
-        let sink = bin.by_name(name).and_downcast::<gst_app::AppSink>();
-        let (Some(sink), Some(pusher)) = (sink, pusher.clone()) else {
-            continue;
-        };
+    for (sink, kind, pusher) in ends(bin, places) {
         // Two samples: what the program does not take at once is out of date.
-        sink.set_property("enable-last-sample", false);
         sink.set_max_buffers(2);
         sink.set_drop(true);
         let (tell, samples, push) = (tell.clone(), samples.clone(), push.clone());
