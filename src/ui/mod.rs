@@ -44,11 +44,18 @@ mod actions;
 mod app;
 mod bridge;
 mod controls;
+mod device_row;
+mod drag;
+mod drag_order;
+mod drop_zones;
 mod failure;
 mod files;
 mod first_sources;
+mod glyph;
 mod health;
 mod icecast_form;
+mod intake;
+mod layout_bar;
 mod link;
 mod locale;
 mod meter;
@@ -57,15 +64,24 @@ mod notice;
 mod notice_bar;
 mod output_row;
 mod outputs;
+mod overlay_form;
 mod picker;
 mod preview;
 mod quality;
 mod renderer;
 mod server_card;
+mod settle;
 mod shortcuts;
+mod source_actions;
+mod source_form;
+mod source_options;
 mod source_row;
 mod sources;
+mod staging;
+mod states;
+mod strip_row;
 mod tally;
+mod transport;
 mod viewer_columns;
 mod viewers;
 mod window;
@@ -108,6 +124,7 @@ mod tests {
         renderer::Drawing,
         shortcuts,
         source_row::SourceRow,
+        strip_row::StripRow,
         window::Window,
     };
 
@@ -131,7 +148,8 @@ mod tests {
         .unwrap();
         let app = adw::Application::builder().build();
         app.register(gtk::gio::Cancellable::NONE).unwrap();
-        let window = Window::new(&app, Bridge::new(studio, vec![]), Drawing::Software);
+        let bridge = Bridge::new(studio, vec![], vec![]);
+        let window = Window::new(&app, bridge.clone(), Drawing::Software);
         let air = window.lookup_action("air").unwrap();
         assert!(air.is_enabled(), "Go live can be pressed");
 
@@ -145,7 +163,9 @@ mod tests {
             framing: Default::default(),
             strip: Default::default(),
         };
-        SourceRow::new(&SourceItem::new(&source, &[]));
+        let item = SourceItem::new(&source, &[]);
+        SourceRow::new(&item, &bridge);
+        StripRow::new(&item, &bridge);
         let output = OutputStatus {
             name: "radio".into(),
             kind: "icecast",
