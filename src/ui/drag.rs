@@ -71,6 +71,13 @@ pub fn action(target: &gtk::DropTarget) -> gdk::DragAction {
     }
 }
 
+/// It was dropped: take the places where it could be dropped away. GTK tells only those that are left without a drop.
+pub fn finish(widget: &impl IsA<gtk::Widget>) {
+    if let Some(window) = widget.as_ref().root().and_downcast::<Window>() {
+        window.offer_drops(false);
+    }
+}
+
 /// Let this row be dragged.
 pub fn offer(row: &impl IsA<gtk::Widget>, dragged: Dragged) {
     let source = gtk::DragSource::builder()

@@ -7,7 +7,12 @@ use gettextrs::gettext;
 use gtk::{gdk, glib, prelude::*};
 
 use super::{
-    bridge::Bridge, drag::Dragged, model::SourceItem, sources::SourcesPanel, staging, words::fill,
+    bridge::Bridge,
+    drag::{self, Dragged},
+    model::SourceItem,
+    sources::SourcesPanel,
+    staging,
+    words::fill,
 };
 
 /// Let this row be moved, and others be dropped before and after it.
@@ -88,6 +93,7 @@ pub fn install(row: &impl IsA<gtk::Widget>, item: &SourceItem, bridge: &Rc<Bridg
         false,
         move |target, _, _, y| {
             mark(&row, None);
+            drag::finish(&row);
             let Some(other) = alike(target) else {
                 return false;
             };

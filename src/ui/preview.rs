@@ -131,6 +131,9 @@ impl Preview {
     /// Something that can be shown is being dragged, or nothing is any more.
     pub fn offer_drop(&self, dragging: bool) {
         let imp = self.imp();
+        if imp.zones.is_visible() == dragging {
+            return;
+        }
         let bridge = imp.bridge.borrow().upgrade();
         match bridge.filter(|_| dragging) {
             Some(bridge) => imp
@@ -174,7 +177,7 @@ impl Preview {
             move |_, value, x, y| {
                 let imp = preview.imp();
                 let place = imp.zones.place_at(x, y);
-                imp.zones.withdraw();
+                drag::finish(&preview);
                 let bridge = imp.bridge.borrow().upgrade();
                 bridge.is_some_and(|bridge| drag::take(&preview, &bridge, value, place))
             }

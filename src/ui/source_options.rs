@@ -4,13 +4,16 @@
 
 use std::rc::Rc;
 
-use gtk::{CompositeTemplate, glib, prelude::*, subclass::prelude::*};
+use gettextrs::gettext;
+use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*, subclass::prelude::*};
 use studio::{
     message::Command,
     program::scene::{Crop, Framing, Sizing},
 };
 
-use super::{bridge::Bridge, model::SourceItem, settle::Settle, staging, states::States};
+use super::{
+    bridge::Bridge, model::SourceItem, settle::Settle, staging, states::States, words::fill,
+};
 
 mod imp {
     use super::*;
@@ -136,6 +139,11 @@ impl SourceOptions {
             let word = SIZINGS.iter().find(|(_, s)| *s == sizing);
             states.show_choice("sizing", word.map_or("", |(word, _)| word));
             options.show_crop(item.framing().crop);
+            let remove = fill(gettext("Remove {name}"), &[("name", &item.name())]);
+            options
+                .imp()
+                .remove
+                .update_property(&[Property::Label(&remove)]);
             if let Some(bridge) = weak.upgrade() {
                 options.show_address(item, &bridge);
             }

@@ -37,7 +37,7 @@ mod imp {
         #[template_child]
         pub words: TemplateChild<gtk::Label>,
         #[template_child]
-        pub remedy: TemplateChild<gtk::Label>,
+        pub trouble: TemplateChild<gtk::Label>,
         #[template_child]
         pub shown: TemplateChild<gtk::ToggleButton>,
         #[template_child]
@@ -113,14 +113,19 @@ impl SourceRow {
         row
     }
 
+    /// Close the settings.
+    pub fn close(&self) {
+        self.imp().options.popdown();
+    }
+
     fn update(&self, item: &SourceItem, states: &States) {
         let imp = self.imp();
         let name = item.name();
         imp.name.set_label(&name);
         imp.name.set_tooltip_text(Some(&name));
-        imp.words.set_label(&item.words());
-        imp.remedy.set_label(&item.remedy());
-        imp.remedy.set_visible(!item.remedy().is_empty());
+        imp.words.set_label(&item.in_short());
+        imp.trouble.set_label(&item.trouble());
+        imp.trouble.set_visible(!item.trouble().is_empty());
         item.tone().mark(&*imp.dot);
         states.show_flag("shown", item.shown());
         match item.shown() {

@@ -87,6 +87,14 @@ impl SourcesPanel {
     pub fn bind(&self, bridge: &Rc<Bridge>) {
         let imp = self.imp();
         let model = bridge.model();
+        // Before the lists hear of it: a popover that goes with its row would keep the pointer and the keyboard.
+        model.sources.connect_items_changed(glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move |_, _, removed, _| if removed > 0 {
+                panel.close_settings();
+            }
+        ));
         self.fill(&imp.pictures, bridge, true);
         self.fill(&imp.sounds, bridge, false);
         imp.layout_bar.bind(bridge);
@@ -143,6 +151,19 @@ impl SourcesPanel {
             None => {
                 hint.set_label(&gettext("Drop it here to add it without showing it"));
                 hint.remove_css_class("over");
+            }
+        }
+    }
+
+    fn close_settings(&self) {
+        let imp = self.imp();
+        for list in [&*imp.pictures, &*imp.sounds] {
+            for row in (0..).map_while(|n| list.row_at_index(n)) {
+                if let Some(row) = row.downcast_ref::<SourceRow>() {
+                    row.close();
+                } else if let Some(row) = row.downcast_ref::<StripRow>() {
+                    row.close();
+                }
             }
         }
     }
@@ -207,7 +228,7 @@ impl SourcesPanel {
             #[upgrade_or]
             false,
             move |target, value, _, _| {
-                panel.offer_drop(false);
+                drag::finish(&panel);
                 new(target) && drag::take(&panel, &bridge, value, Place::Unseen)
             }
         ));

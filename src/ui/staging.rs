@@ -199,21 +199,23 @@ pub async fn bring_back(bridge: Rc<Bridge>, removed: Removed) {
 
 /// Move a source by one place among those of its kind.
 pub fn nudge(bridge: &Bridge, id: SourceId, down: bool) {
-    let Some((_, item)) = bridge.source(id) else {
+    // As it is in the engine now: keys may come faster than its news.
+    let sources = bridge.studio().sources();
+    let Some(kind) = sources.iter().find(|s| s.id == id).map(|s| s.kind) else {
         return;
     };
-    let all: Vec<(SourceItem, usize)> = items::<SourceItem>(&bridge.model().sources)
-        .zip(0..)
-        .filter(|(other, _)| other.picture() == item.picture())
+    let alike: Vec<_> = (0..)
+        .zip(&sources)
+        .filter(|(_, s)| s.kind == kind)
         .collect();
-    let Some(at) = all.iter().position(|(other, _)| other.id() == id) else {
+    let Some(at) = alike.iter().position(|(_, s)| s.id == id) else {
         return;
     };
     let neighbour = match down {
-        true => all.get(at + 1),
-        false => at.checked_sub(1).and_then(|i| all.get(i)),
+        true => alike.get(at + 1),
+        false => at.checked_sub(1).and_then(|i| alike.get(i)),
     };
-    if let Some((_, place)) = neighbour {
+    if let Some((place, _)) = neighbour {
         bridge.command(Command::MoveSource(id, *place));
     }
 }

@@ -37,7 +37,7 @@ mod imp {
         #[template_child]
         pub words: TemplateChild<gtk::Label>,
         #[template_child]
-        pub remedy: TemplateChild<gtk::Label>,
+        pub trouble: TemplateChild<gtk::Label>,
         #[template_child]
         pub mute: TemplateChild<gtk::ToggleButton>,
         #[template_child]
@@ -147,6 +147,11 @@ impl StripRow {
         row
     }
 
+    /// Close the settings.
+    pub fn close(&self) {
+        self.imp().options.popdown();
+    }
+
     fn moved(&self, item: &SourceItem, bridge: &Rc<Bridge>) {
         let ask = glib::clone!(
             #[weak(rename_to = row)]
@@ -193,9 +198,9 @@ impl StripRow {
         let (name, strip) = (item.name(), item.strip());
         imp.name.set_label(&name);
         imp.name.set_tooltip_text(Some(&name));
-        imp.words.set_label(&item.words());
-        imp.remedy.set_label(&item.remedy());
-        imp.remedy.set_visible(!item.remedy().is_empty());
+        imp.words.set_label(&item.in_short());
+        imp.trouble.set_label(&item.trouble());
+        imp.trouble.set_visible(!item.trouble().is_empty());
         item.tone().mark(&*imp.dot);
         states.show_flag("muted", strip.muted);
         states.show_flag("listen", strip.solo);

@@ -210,17 +210,28 @@ impl Window {
     /// Show where something can be dropped while it is dragged over the window.
     fn follow_drags(&self) {
         let motion = gtk::DropControllerMotion::new();
-        motion.connect_contains_pointer_notify(glib::clone!(
+        let over = glib::clone!(
             #[weak(rename_to = window)]
             self,
-            move |motion| {
-                let drop = motion.drop().filter(|_| motion.contains_pointer());
-                let usable = drop.is_some_and(|d| drag::usable(&d.formats()));
-                window.imp().preview.offer_drop(usable);
-                window.imp().sources_panel.offer_drop(usable);
+            move |motion: &gtk::DropControllerMotion, _: f64, _: f64| {
+                let usable = motion.drop().is_some_and(|d| drag::usable(&d.formats()));
+                window.offer_drops(usable);
             }
+        );
+        motion.connect_enter(over.clone());
+        motion.connect_motion(over);
+        motion.connect_leave(glib::clone!(
+            #[weak(rename_to = window)]
+            self,
+            move |_| window.offer_drops(false)
         ));
         self.imp().toasts.add_controller(motion);
+    }
+
+    /// Show where something can be dropped, or stop showing it.
+    pub fn offer_drops(&self, dragging: bool) {
+        self.imp().preview.offer_drop(dragging);
+        self.imp().sources_panel.offer_drop(dragging);
     }
 
     /// After whatever has the focus, so that text goes where the cursor is.

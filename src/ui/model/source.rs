@@ -146,6 +146,23 @@ impl SourceItem {
         self.set_remedy(remedy);
     }
 
+    /// Its state in a word or two.
+    pub fn in_short(&self) -> String {
+        match self.tone() {
+            // Translators: a source that gives no picture or sound now
+            Tone::Trouble => gettext("Not available"),
+            Tone::Idle | Tone::Busy | Tone::Good | Tone::Attention => self.words(),
+        }
+    }
+
+    /// What is wrong with it, and what to do; empty when all is well.
+    pub fn trouble(&self) -> String {
+        match self.tone() {
+            Tone::Trouble => format!("{} {}", self.words(), self.remedy()),
+            Tone::Idle | Tone::Busy | Tone::Good | Tone::Attention => String::new(),
+        }
+    }
+
     fn read<T: Default>(&self, what: impl FnOnce(&SourceStatus) -> T) -> T {
         self.imp()
             .status
