@@ -16,13 +16,11 @@ pub fn open(window: &Window) -> impl Future<Output = Vec<gio::File>> + 'static {
     dialog.add_filter(&filter(gettext("Videos, pictures and sounds"), &types));
     dialog.add_filter(&everything());
     async move {
-        match dialog.run_future().await {
-            gtk::ResponseType::Accept => {
-                let files = dialog.files();
-                files.iter::<gio::File>().flatten().collect()
-            }
-            _ => vec![],
+        if dialog.run_future().await != gtk::ResponseType::Accept {
+            return vec![];
         }
+        let files = dialog.files();
+        files.iter::<gio::File>().flatten().collect()
     }
 }
 

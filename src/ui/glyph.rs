@@ -35,9 +35,10 @@ mod imp {
 
     impl WidgetImpl for LayoutGlyph {
         fn measure(&self, orientation: gtk::Orientation, _for_size: i32) -> (i32, i32, i32, i32) {
-            let size = match orientation {
-                gtk::Orientation::Horizontal => WIDTH as i32,
-                _ => HEIGHT as i32,
+            let size = if orientation == gtk::Orientation::Horizontal {
+                WIDTH as i32
+            } else {
+                HEIGHT as i32
             };
             (size, size, -1, -1)
         }

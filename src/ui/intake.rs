@@ -2,7 +2,11 @@
 //! What was dropped, pasted or chosen: sorted into sources, and into what cannot be used with the reason. Files are
 //! looked at without holding up the window.
 
-use std::path::Path;
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use gettextrs::gettext;
 use gtk::{gdk, gio, glib, prelude::*};
@@ -167,10 +171,11 @@ enum Media {
 /// By its type; where types are ambiguous, by its ending.
 fn media(kind: &str, path: &Path) -> Option<Media> {
     let ending = path.extension().and_then(|e| e.to_str());
-    match ending.map(str::to_ascii_lowercase).as_deref() {
-        // Playlists pass for sounds, and MPEG transport streams for translations.
-        Some("m3u" | "m3u8" | "ts" | "mts" | "m2ts" | "mxf" | "y4m") => return Some(Media::Film),
-        _ => (),
+    let ending = ending.map(str::to_ascii_lowercase).unwrap_or_default();
+    // Playlists pass for sounds, and MPEG transport streams for translations.
+    let ambiguous = ["m3u", "m3u8", "ts", "mts", "m2ts", "mxf", "y4m"];
+    if ambiguous.contains(&ending.as_str()) {
+        return Some(Media::Film);
     }
     let mime = gio::content_type_get_mime_type(kind)?;
     match mime.split_once('/')? {
@@ -222,10 +227,13 @@ fn name_of(file: &gio::File) -> String {
 }
 
 /// A playlist of these files, kept in the user's data folder. Returns where it is.
-pub fn playlist(paths: &[std::path::PathBuf]) -> std::io::Result<std::path::PathBuf> {
-    use std::io::Write;
+pub fn playlist(paths: &[PathBuf]) -> io::Result<PathBuf> {
     let folder = glib::user_data_dir().join("aerial").join("playlists");
-    std::fs::create_dir_all(&folder)?;
+    playlist_in(&folder, paths)
+}
+
+fn playlist_in(folder: &Path, paths: &[PathBuf]) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
     let first = paths.first().and_then(|p| p.file_stem());
     let name = first.map_or_else(|| "Playlist".into(), |n| n.to_string_lossy().into_owned());
     let mut text = String::from("#EXTM3U\n");
@@ -242,12 +250,12 @@ pub fn playlist(paths: &[std::path::PathBuf]) -> std::io::Result<std::path::Path
             format!(" ({n})")
         };
         let place = folder.join(format!("{}{number}.m3u8", short(&name)));
-        match std::fs::File::create_new(&place) {
+        match fs::File::create_new(&place) {
             Ok(mut file) => {
                 file.write_all(text.as_bytes())?;
                 return Ok(place);
             }
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => n += 1,
             Err(e) => return Err(e),
         }
     }
@@ -294,6 +302,19 @@ mod tests {
         {
             assert!(sentence.contains(name), "{sentence} does not name {name}");
         }
+    }
+
+    #[test]
+    fn a_playlist_holds_every_file_and_replaces_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = [PathBuf::from("/v/#1\nx.webm"), PathBuf::from("/v/b c.webm")];
+        let first = playlist_in(folder.path(), &paths).unwrap();
+        let second = playlist_in(folder.path(), &paths).unwrap();
+        assert_ne!(first, second);
+        let text = std::fs::read_to_string(first).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let wanted = ["#EXTM3U", "file:///v/%231%0Ax.webm", "file:///v/b%20c.webm"];
+        assert_eq!(lines, wanted);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 """
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def own_rows(story, drags, specs, late):
 def a_device(story, drags):
     """A camera that is plugged in and not in use, onto a corner."""
     ui = story.ui
-    [camera] = story.specs()
+    camera = next(s for s in story.specs() if s.startswith("camera:"))
     ui.click("Add source")
     ui.click(ui.find("menu item", "Test card"))
     story.until(story.shown, [camera, "test"])
@@ -220,6 +221,40 @@ def a_device(story, drags):
     drags.drop_on_preview(CORNER, "Show it small, bottom right")
     story.until(story.shown, ["test", camera])
     story.pressed("Picture in picture")
+
+
+def a_film(story, drags):
+    """Picture and sound of one file: played, wound, taken away and brought back together."""
+    ui = story.ui
+    path = os.path.join(FILES, "Film.webm")
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=15:duration=60",
+                    "-f", "lavfi", "-i", "sine=duration=60", "-c:v", "libvpx", "-c:a", "libopus", path], check=True)
+    spec = "file:" + path
+
+    def progress():
+        return next(s["progress"] for s in story.sources("video") if s["spec"] == spec) or {}
+    source = drags.from_outside(path)
+    drags.drop_on_preview(MIDDLE, "Show it alone")
+    drags.over(source)
+    story.until(story.shown, [spec])
+    story.until(lambda: spec in story.specs("audio"), True)
+    ui.click(ui.find("button", "Pause Film.webm"))
+    story.until(lambda: progress()["paused"], True)
+    ui.find("button", "Play Film.webm")
+    ui.set_value(ui.find("slider", "Place in Film.webm"), 40)
+    story.until(lambda: round(progress()["position"]), 40)
+    ui.click(ui.find("button", "Loop Film.webm"))
+    story.until(lambda: progress()["looped"], False)
+    ui.click(ui.find("button", "Play Film.webm"))
+    story.until(lambda: progress()["position"] > 41, True)
+    story.shot("a film")
+    before = [story.specs(), story.specs("audio")]
+    ui.click("Settings of Film.webm")
+    ui.click(ui.find("button", "Remove Film.webm"))
+    story.until(lambda: spec in story.specs() + story.specs("audio"), False)
+    ui.click(ui.find("button", re.compile("^Undo")))
+    story.until(lambda: [story.specs(), story.specs("audio")], before)
+    story.until(story.shown, [spec])
 
 
 def pasted(story):
@@ -243,6 +278,7 @@ def main():
         specs = from_a_file_manager(story, drags)
         late = onto_each_part(story, drags, specs)
         own_rows(story, drags, specs, late)
+        a_film(story, drags)
         pasted(story)
         story.shot("dropped")
         assert story.status()["air"] == "live"

@@ -10,5 +10,5 @@ fn what_is_dropped_pasted_or_dragged_within_the_window_goes_where_it_says_and_th
     if std::env::var("AERIAL_TEST_DESKTOP").is_ok_and(|d| d.contains("wayland")) {
         return;
     }
-    tell("dragdrop.py", &[]);
+    tell("dragdrop.py", &["ffmpeg"]);
 }
