@@ -87,8 +87,9 @@ pub fn offer(row: &impl IsA<gtk::Widget>, dragged: Dragged) {
     let weak = row.as_ref().downgrade();
     source.connect_drag_begin(move |source, _| {
         if let Some(row) = weak.upgrade() {
-            // Held where it was taken, near its left end.
-            source.set_icon(Some(&gtk::WidgetPaintable::new(Some(&row))), 24, 24);
+            // A still of it: the row itself may change or go on the way. Held where it was taken, near its left end.
+            let still = gtk::WidgetPaintable::new(Some(&row)).current_image();
+            source.set_icon(Some(&still), 24, 24);
         }
     });
     row.as_ref().add_controller(source);

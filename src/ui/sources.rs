@@ -149,7 +149,7 @@ impl SourcesPanel {
                 hint.add_css_class("over");
             }
             None => {
-                hint.set_label(&gettext("Drop it here to add it without showing it"));
+                hint.set_label(&gettext("Drop it here to only add it"));
                 hint.remove_css_class("over");
             }
         }

@@ -87,7 +87,7 @@ class Drags:
     def drop_on_list(self):
         meter = self.ui.position(self.ui.find("level bar", "Sound level"))
         self.glide(meter[0], meter[1] - 20)
-        self.glide(*self.ui.position(self.ui.find("label", "Drop it here to add it without showing it")))
+        self.glide(*self.ui.position(self.ui.find("label", "Drop it here to only add it")))
         self.ui.find("label", "Add it without showing it")
         self.ui.button("up")
 
