@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use gtk::{gdk, glib, prelude::*};
+use gtk::{gdk, glib, graphene, prelude::*};
 use studio::{
     message::{MediaKind, SourceId},
     source::Spec,
@@ -87,12 +87,27 @@ pub fn offer(row: &impl IsA<gtk::Widget>, dragged: Dragged) {
     let weak = row.as_ref().downgrade();
     source.connect_drag_begin(move |source, _| {
         if let Some(row) = weak.upgrade() {
-            // A still of it: the row itself may change or go on the way. Held where it was taken, near its left end.
-            let still = gtk::WidgetPaintable::new(Some(&row)).current_image();
-            source.set_icon(Some(&still), 24, 24);
+            // Held near its left end.
+            source.set_icon(still(&row).as_ref(), 24, 24);
         }
     });
     row.as_ref().add_controller(source);
+}
+
+/// A picture of a row: the row itself may change or go on the way.
+fn still(row: &gtk::Widget) -> Option<gdk::Paintable> {
+    let (width, height) = (f64::from(row.width()), f64::from(row.height()));
+    let snapshot = gtk::Snapshot::new();
+    // The ground belongs to what is below the row.
+    let ground = row.style_context().lookup_color("window_bg_color");
+    snapshot.append_color(
+        &ground.unwrap_or(gdk::RGBA::WHITE),
+        &graphene::Rect::new(0.0, 0.0, width as f32, height as f32),
+    );
+    gtk::WidgetPaintable::new(Some(row))
+        .current_image()
+        .snapshot(&snapshot, width, height);
+    snapshot.to_paintable(None)
 }
 
 /// Take what was dropped, in the background. Returns whether it can be anything.

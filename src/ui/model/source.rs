@@ -121,22 +121,24 @@ impl SourceItem {
     }
 
     fn describe(&self) {
-        let Some(state) = self.imp().status.borrow().as_ref().map(|s| s.state.clone()) else {
+        let Some(status) = self.imp().status.borrow().clone() else {
             return;
         };
-        let (tone, words, remedy) = match &state {
-            SourceState::Starting => (Tone::Busy, gettext("Starting…"), String::new()),
-            SourceState::Live if self.picture() => match self.shown() {
-                true => (Tone::Good, gettext("In the picture"), String::new()),
-                // Translators: a source that is open but not on screen
-                false => (Tone::Idle, gettext("Ready"), String::new()),
-            },
-            SourceState::Live => match self.strip().muted {
-                // Translators: a sound that is not heard
-                true => (Tone::Idle, gettext("Muted"), String::new()),
-                false => (Tone::Good, gettext("In the mix"), String::new()),
-            },
-            SourceState::Lost { error, .. } => {
+        let (tone, words, remedy) = match (&status.state, &status.warning) {
+            (SourceState::Starting, _) => (Tone::Busy, gettext("Starting…"), String::new()),
+            (SourceState::Live, Some(warning)) => {
+                let notice = notice::source(warning);
+                (Tone::Good, notice.what, notice.remedy)
+            }
+            (SourceState::Live, None) => {
+                let (tone, word) = self.use_of();
+                (tone, word, String::new())
+            }
+            (SourceState::Ended(error), _) => {
+                let notice = notice::source(error);
+                (Tone::Idle, notice.what, notice.remedy)
+            }
+            (SourceState::Lost { error, .. }, _) => {
                 let notice = notice::source(error);
                 (Tone::Trouble, notice.what, notice.remedy)
             }
@@ -146,20 +148,35 @@ impl SourceItem {
         self.set_remedy(remedy);
     }
 
-    /// Its state in a word or two.
-    pub fn in_short(&self) -> String {
-        match self.tone() {
-            // Translators: a source that gives no picture or sound now
-            Tone::Trouble => gettext("Not available"),
-            Tone::Idle | Tone::Busy | Tone::Good | Tone::Attention => self.words(),
+    /// What is made of a source that works.
+    fn use_of(&self) -> (Tone, String) {
+        match (self.picture(), self.shown(), self.strip().muted) {
+            (true, true, _) => (Tone::Good, gettext("In the picture")),
+            // Translators: a source that is open but not on screen
+            (true, false, _) => (Tone::Idle, gettext("Ready")),
+            // Translators: a sound that is not heard
+            (false, _, true) => (Tone::Idle, gettext("Muted")),
+            (false, _, false) => (Tone::Good, gettext("In the mix")),
         }
     }
 
-    /// What is wrong with it, and what to do; empty when all is well.
+    /// Its state in a word or two.
+    pub fn in_short(&self) -> String {
+        match (self.remedy().is_empty(), self.tone()) {
+            (true, _) => self.words(),
+            // Translators: a source that gives no picture or sound now
+            (false, Tone::Trouble) => gettext("Not available"),
+            // Translators: a film or stream that is over
+            (false, Tone::Idle) => gettext("Ended"),
+            (false, Tone::Busy | Tone::Good | Tone::Attention) => self.use_of().1,
+        }
+    }
+
+    /// What is to be known about it, and what to do; empty when all is well.
     pub fn trouble(&self) -> String {
-        match self.tone() {
-            Tone::Trouble => format!("{} {}", self.words(), self.remedy()),
-            Tone::Idle | Tone::Busy | Tone::Good | Tone::Attention => String::new(),
+        match self.remedy().is_empty() {
+            true => String::new(),
+            false => format!("{} {}", self.words(), self.remedy()),
         }
     }
 
