@@ -165,7 +165,11 @@ pub fn run() -> ExitCode {
 
 #[cfg(feature = "ui")]
 fn window() -> ExitCode {
-    match options::options(&Live::default()) {
+    let live = Live {
+        api_token: std::env::var("AERIAL_API_TOKEN").ok(),
+        ..Live::default()
+    };
+    match options::options(&live) {
         // The window looks itself what is there to be shown.
         Ok(options) => crate::ui::run(studio::StudioOptions {
             video: vec![],

@@ -257,6 +257,15 @@ impl Studio {
         let _ = self.0.orders.send(Order::Do(command));
     }
 
+    /// Ask for something, and hear what came of it.
+    pub async fn ask(&self, command: Command) -> Result<Outcome, StudioError> {
+        let (tell, told) = oneshot::channel();
+        let ended = |()| StudioError::Program("it is being ended".into());
+        let sent = self.0.orders.send(Order::Ask(command, tell));
+        sent.map_err(|_| ended(()))?;
+        told.await.map_err(|_| ended(()))?
+    }
+
     /// All that happens from now on. A listener that is 4096 events behind misses some.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.0.shared.events.subscribe()

@@ -6,15 +6,15 @@ use std::{path::PathBuf, rc::Rc};
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
 use studio::{
-    message::{Command, MediaKind},
+    message::Command,
     output::{OutputSpec, Target},
-    source::{AudioSpec, Spec, VideoSpec},
 };
 
 use super::{
     bridge::Bridge,
     files,
     model::{Air, OutputItem, ViewerItem, find, items},
+    source_actions,
     window::Window,
     words,
 };
@@ -45,7 +45,7 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
             window.toast(&text);
         }
     });
-    sources(&on);
+    source_actions::install(&on);
     outputs(&on);
     window.install_panel_actions();
 
@@ -66,37 +66,6 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
         move |b| enable(b.air())
     });
     enable(broadcast.air());
-}
-
-fn sources(on: &Installer) {
-    on.with::<String>("add-video", |_, bridge, spec| {
-        add(bridge, MediaKind::Video, &spec)
-    });
-    on.with::<String>("add-audio", |_, bridge, spec| {
-        add(bridge, MediaKind::Audio, &spec)
-    });
-    on.plain("add-video-file", |window, bridge| {
-        let chosen = files::open(window, MediaKind::Video);
-        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
-            bridge.add_source(vec![Spec::Video(VideoSpec::File(path))], true)
-        });
-    });
-    on.plain("add-audio-file", |window, bridge| {
-        let chosen = files::open(window, MediaKind::Audio);
-        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
-            bridge.add_source(vec![Spec::Audio(AudioSpec::File(path))], true)
-        });
-    });
-    on.with::<u64>("remove-source", |_, bridge, id| {
-        bridge.command(Command::RemoveSource(id))
-    });
-}
-
-fn add(bridge: &Bridge, kind: MediaKind, spec: &str) {
-    match Spec::parse(kind, spec) {
-        Ok(spec) => bridge.add_source(vec![spec], true),
-        Err(e) => tracing::warn!(error = %e, "not added"),
-    }
 }
 
 fn outputs(on: &Installer) {
@@ -193,20 +162,22 @@ fn with_bridge<T: 'static>(
 }
 
 /// Adds actions that know window and engine without keeping either alive.
-struct Installer<'a> {
+pub struct Installer<'a> {
     window: &'a Window,
     bridge: &'a Rc<Bridge>,
 }
 
 impl Installer<'_> {
-    fn plain(&self, name: &str, act: impl Fn(&Window, &Rc<Bridge>) + 'static) {
+    /// Without a target.
+    pub fn plain(&self, name: &str, act: impl Fn(&Window, &Rc<Bridge>) + 'static) {
         self.add(
             gio::SimpleAction::new(name, None),
             move |window, bridge, _| act(window, bridge),
         );
     }
 
-    fn with<T: glib::variant::FromVariant + glib::variant::StaticVariantType>(
+    /// With a target of this type.
+    pub fn with<T: glib::variant::FromVariant + glib::variant::StaticVariantType>(
         &self,
         name: &str,
         act: impl Fn(&Window, &Rc<Bridge>, T) + 'static,

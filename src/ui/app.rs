@@ -6,7 +6,7 @@ use std::{cell::Cell, path::PathBuf, process::ExitCode, rc::Rc};
 use adw::prelude::*;
 use gettextrs::gettext;
 use gtk::{gdk, gio, glib};
-use studio::{APP_ID, Studio, StudioOptions, error::StudioError};
+use studio::{APP_ID, Studio, StudioOptions, error::StudioError, source::Spec};
 
 use super::{
     bridge::Bridge, failure::Failure, first_sources, notice, renderer::Drawing, shortcuts,
@@ -56,7 +56,11 @@ fn open(app: &adw::Application, options: StudioOptions, drawing: Drawing, failed
             }
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let bridge = Bridge::new(studio, options.outputs.clone());
+        let bridge = {
+            let video = options.video.iter().cloned().map(Spec::Video);
+            let sources = video.chain(options.audio.iter().cloned().map(Spec::Audio));
+            Bridge::new(studio, options.outputs.clone(), sources.collect())
+        };
         if let Some(error) = fallback {
             let link = bridge.model().broadcast.link();
             let instead = words::fill(gettext("Viewers use {link} this time."), &[("link", &link)]);

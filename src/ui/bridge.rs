@@ -8,6 +8,8 @@
 //! ```
 //! No widget decides how it looks after a click: it looks different once the engine says that it is different.
 
+mod asking;
+
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -20,7 +22,8 @@ use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
     encode::EncodeSettings,
-    message::{AirState, Command, Event, NewSource, OutputStatus, SourceStatus},
+    error::StudioError,
+    message::{AirState, Event, OutputStatus, SourceId, SourceStatus},
     output::OutputSpec,
     source::{Device, Spec},
     stats::Status,
@@ -45,6 +48,8 @@ pub struct Bridge {
     encoding: RefCell<EncodeSettings>,
     /// Outputs as they were asked for, with their passwords, so that one can be changed without typing it all again.
     specs: RefCell<BTreeMap<String, OutputSpec>>,
+    /// Sources as they were asked for: what is told of a link has no password.
+    asked: RefCell<Vec<Spec>>,
     /// What the menu of sources holds.
     picked: RefCell<picker::Entries>,
     live_since: Cell<Option<SystemTime>>,
@@ -54,8 +59,8 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Follow this engine, which was started with these outputs.
-    pub fn new(studio: Studio, outputs: Vec<OutputSpec>) -> Rc<Bridge> {
+    /// Follow this engine, which was started with these outputs and sources.
+    pub fn new(studio: Studio, outputs: Vec<OutputSpec>, sources: Vec<Spec>) -> Rc<Bridge> {
         let news = forward(&studio);
         let bridge = Rc::new(Bridge {
             encoding: RefCell::new(studio.encoding()),
@@ -64,6 +69,7 @@ impl Bridge {
             devices: RefCell::default(),
             devices_known: Cell::new(false),
             specs: RefCell::new(outputs.into_iter().map(|o| (o.name.clone(), o)).collect()),
+            asked: RefCell::new(sources),
             picked: RefCell::default(),
             live_since: Cell::new(None),
             dropped: Cell::new(0),
@@ -102,46 +108,9 @@ impl Bridge {
         &self.studio
     }
 
-    /// Ask the engine for something.
-    pub fn command(&self, command: Command) {
-        if let Command::SetOutput(spec) = &command {
-            self.specs
-                .borrow_mut()
-                .insert(spec.name.clone(), spec.clone());
-        }
-        tracing::debug!(?command);
-        self.studio.command(command);
-    }
-
     /// Codecs and bitrates in force.
     pub fn encoding(&self) -> EncodeSettings {
         self.encoding.borrow().clone()
-    }
-
-    /// An output as it was asked for.
-    pub fn output(&self, name: &str) -> Option<OutputSpec> {
-        self.specs.borrow().get(name).cloned()
-    }
-
-    /// Add a picture, a sound, or both of one thing.
-    pub fn add_source(&self, specs: Vec<Spec>, show: bool) {
-        let optional = specs.len() > 1;
-        self.command(Command::AddSource(NewSource {
-            specs,
-            show,
-            optional,
-        }));
-    }
-
-    /// This name, or with a number if there is an output of that name already.
-    pub fn free_name(&self, wanted: &str) -> String {
-        let taken =
-            |name: &str| find(&self.model.outputs, |o: &OutputItem| o.name() == name).is_some();
-        let numbered = (2..).map(|n| format!("{wanted} ({n})"));
-        std::iter::once(wanted.to_string())
-            .chain(numbered)
-            .find(|name| !taken(name))
-            .expect("numbers do not end")
     }
 
     /// What is plugged in, once it is known.
@@ -186,6 +155,10 @@ impl Bridge {
             .into_iter()
             .map(Event::ViewerJoined)
             .for_each(|e| self.take(e));
+        let ids = self.studio.sources().iter().map(|s| s.id).collect();
+        self.take(Event::SourceOrder(ids));
+        self.take(Event::Layout(self.studio.layout()));
+        self.take(Event::Overlays(self.studio.overlays()));
         self.after_sources();
         let address = self.studio.address();
         model.broadcast.set_link(link::link(address));
@@ -205,8 +178,13 @@ impl Bridge {
                 keep(&model.sources, |item: &SourceItem| item.id() != id);
                 self.after_sources();
             }
-            // The order and layout are read where they are needed.
-            Event::SourceOrder(_) | Event::Layout(_) | Event::Overlays(_) => (),
+            Event::SourceOrder(ids) => arrange(&model.sources, &ids),
+            Event::Layout(layout) => {
+                items::<SourceItem>(&model.sources)
+                    .for_each(|item| item.show(layout.pictures.contains(&item.id())));
+                model.scene.set_layout(layout);
+            }
+            Event::Overlays(overlays) => model.scene.set_overlays(overlays),
             Event::Output(status) => {
                 self.take_output(&status);
                 self.after_outputs();
@@ -240,16 +218,20 @@ impl Bridge {
                 broadcast.set_audio_kbit((settings.audio_bitrate / 1000) as u32);
                 self.encoding.replace(settings);
             }
-            Event::Refused(error) => {
-                tracing::info!(error = %error, "refused");
-                model.broadcast.set_notice(notice::studio(&error).text());
-                // What was asked for did not come: show what is.
-                self.take(Event::Encoding(self.studio.encoding()));
-                self.studio
-                    .outputs()
-                    .iter()
-                    .for_each(|o| self.take_output(o));
-            }
+            Event::Refused(error) => self.refused(&error),
+        }
+    }
+
+    fn refused(&self, error: &StudioError) {
+        tracing::info!(error = %error, "refused");
+        let broadcast = &self.model.broadcast;
+        broadcast.set_notice(notice::studio(error).text());
+        // What was asked for did not come: show what is.
+        self.take(Event::Encoding(self.studio.encoding()));
+        self.take(Event::Layout(self.studio.layout()));
+        self.take(Event::Overlays(self.studio.overlays()));
+        for output in self.studio.outputs() {
+            self.take_output(&output);
         }
     }
 
@@ -274,7 +256,11 @@ impl Bridge {
         let sources = &self.model.sources;
         match find(sources, |item: &SourceItem| item.id() == status.id) {
             Some((_, item)) => item.update(status),
-            None => sources.append(&SourceItem::new(status, &self.devices.borrow())),
+            None => {
+                let item = SourceItem::new(status, &self.devices.borrow());
+                item.show(self.model.scene.layout().pictures.contains(&status.id));
+                sources.append(&item);
+            }
         }
     }
 
@@ -366,6 +352,11 @@ impl Bridge {
                 item.count(row);
             }
         }
+        for row in &status.sources {
+            if let Some((_, item)) = self.source(row.id) {
+                item.play(row.progress.as_ref());
+            }
+        }
         for row in &status.outputs {
             if let Some((_, item)) = find(&self.model.outputs, |item: &OutputItem| {
                 item.name() == row.name
@@ -386,6 +377,21 @@ impl Bridge {
 /// Remove the items for which this is not true.
 fn keep<T: IsA<glib::Object>>(list: &gio::ListStore, stays: impl Fn(&T) -> bool) {
     list.retain(|item| item.downcast_ref::<T>().is_none_or(&stays));
+}
+
+/// Bring the sources into this order. Each one that moves leaves the list for a moment; the others do not.
+fn arrange(sources: &gio::ListStore, ids: &[SourceId]) {
+    let mut place = 0;
+    for id in ids {
+        let Some((at, item)) = find(sources, |item: &SourceItem| item.id() == *id) else {
+            continue;
+        };
+        if at != place {
+            sources.remove(at);
+            sources.insert(place, &item);
+        }
+        place += 1;
+    }
 }
 
 /// Carry the engine's events to the main thread, from a thread of their own; `None` says that some were missed.

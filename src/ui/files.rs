@@ -5,49 +5,82 @@ use std::path::{Path, PathBuf};
 
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
-use studio::message::MediaKind;
 
 use super::window::Window;
 
-/// Ask for a file to show or to play.
-pub fn open(window: &Window, kind: MediaKind) -> impl Future<Output = Option<PathBuf>> + 'static {
-    let (title, name, types): (_, _, &[&str]) = match kind {
-        MediaKind::Video => (
-            gettext("Add a video or picture"),
-            gettext("Videos and pictures"),
-            &["video/*", "image/*"],
-        ),
-        MediaKind::Audio => (
-            gettext("Add a sound"),
-            gettext("Sounds and videos"),
-            &["audio/*", "video/*"],
-        ),
-    };
-    let dialog = gtk::FileChooserNative::builder()
+/// Ask for files to show or to play.
+pub fn open(window: &Window) -> impl Future<Output = Vec<gio::File>> + 'static {
+    let dialog = chooser(window, gettext("Add files"), gtk::FileChooserAction::Open);
+    dialog.set_select_multiple(true);
+    let types = ["video/*", "image/*", "audio/*"];
+    dialog.add_filter(&filter(gettext("Videos, pictures and sounds"), &types));
+    dialog.add_filter(&everything());
+    async move {
+        if dialog.run_future().await != gtk::ResponseType::Accept {
+            return vec![];
+        }
+        let files = dialog.files();
+        files.iter::<gio::File>().flatten().collect()
+    }
+}
+
+/// Ask for a folder of pictures.
+pub fn open_folder(window: &Window) -> impl Future<Output = Vec<gio::File>> + 'static {
+    let title = gettext("Add a folder of pictures");
+    let dialog = chooser(window, title, gtk::FileChooserAction::SelectFolder);
+    async move {
+        let accepted = dialog.run_future().await == gtk::ResponseType::Accept;
+        accepted
+            .then(|| dialog.file())
+            .flatten()
+            .into_iter()
+            .collect()
+    }
+}
+
+/// Ask for a picture to put over the program.
+pub fn open_logo(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let dialog = chooser(
+        window,
+        gettext("Choose a logo"),
+        gtk::FileChooserAction::Open,
+    );
+    dialog.add_filter(&filter(gettext("Pictures"), &["image/*"]));
+    dialog.add_filter(&everything());
+    chosen(dialog)
+}
+
+fn chooser(
+    window: &Window,
+    title: String,
+    action: gtk::FileChooserAction,
+) -> gtk::FileChooserNative {
+    gtk::FileChooserNative::builder()
         .title(title)
         .transient_for(window)
         .modal(true)
-        .action(gtk::FileChooserAction::Open)
-        .build();
+        .action(action)
+        .build()
+}
+
+fn filter(name: String, types: &[&str]) -> gtk::FileFilter {
     let filter = gtk::FileFilter::new();
     filter.set_name(Some(&name));
     types.iter().for_each(|t| filter.add_mime_type(t));
-    dialog.add_filter(&filter);
+    filter
+}
+
+fn everything() -> gtk::FileFilter {
     let all = gtk::FileFilter::new();
     all.set_name(Some(&gettext("All files")));
     all.add_pattern("*");
-    dialog.add_filter(&all);
-    chosen(dialog)
+    all
 }
 
 /// Ask where to record to; the name gets an ending that can be recorded.
 pub fn save(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
-    let dialog = gtk::FileChooserNative::builder()
-        .title(gettext("Record to a file"))
-        .transient_for(window)
-        .modal(true)
-        .action(gtk::FileChooserAction::Save)
-        .build();
+    let title = gettext("Record to a file");
+    let dialog = chooser(window, title, gtk::FileChooserAction::Save);
     let proposed = new_recording();
     if let Some(folder) = proposed.parent() {
         // A folder that is not there leaves the dialog where it was last.

@@ -35,6 +35,7 @@ const RED: gdk::RGBA = gdk::RGBA::new(0.88, 0.11, 0.14, 1.0);
 #[derive(Debug, Clone, Copy)]
 struct Channel {
     shown: f32,
+    mean: f32,
     held: f32,
     held_at: Instant,
 }
@@ -43,14 +44,16 @@ impl Channel {
     fn silent() -> Channel {
         Channel {
             shown: FLOOR_DB,
+            mean: FLOOR_DB,
             held: FLOOR_DB,
             held_at: Instant::now(),
         }
     }
 
     /// Up at once, down slowly; the highest stays for a while.
-    fn take(&mut self, peak: f32, now: Instant) {
+    fn take(&mut self, peak: f32, mean: f32, now: Instant) {
         let peak = peak.clamp(FLOOR_DB, 0.0);
+        self.mean = mean.clamp(FLOOR_DB, 0.0).max(self.mean - FALL_DB);
         self.shown = peak.max(self.shown - FALL_DB).max(FLOOR_DB);
         if peak >= self.held || now.duration_since(self.held_at) > HOLD {
             self.held = peak;
@@ -70,6 +73,8 @@ mod imp {
         pub(super) spoken_at: Cell<Option<Instant>>,
         pub(super) reader: RefCell<Option<Reader>>,
         pub(super) timer: RefCell<Option<glib::SourceId>>,
+        /// Of one sound among others: without a scale.
+        pub(super) compact: Cell<bool>,
     }
 
     impl Default for LevelMeter {
@@ -80,6 +85,7 @@ mod imp {
                 spoken_at: Cell::default(),
                 reader: RefCell::default(),
                 timer: RefCell::default(),
+                compact: Cell::default(),
             }
         }
     }
@@ -139,7 +145,10 @@ mod imp {
             if orientation == gtk::Orientation::Horizontal {
                 return (120, 360, -1, -1);
             }
-            let height = (BAR * 2.0 + GAP * 2.0) as i32 + self.obj().text_height();
+            let height = match self.compact.get() {
+                true => (BAR * 2.0 + GAP) as i32,
+                false => (BAR * 2.0 + GAP * 2.0) as i32 + self.obj().text_height(),
+            };
             (height, height, -1, -1)
         }
 
@@ -162,6 +171,13 @@ impl LevelMeter {
         self.imp().reader.replace(Some(Box::new(reader)));
     }
 
+    /// Be the meter of one sound among others, called this: without a scale.
+    pub fn be_small(&self, label: &str) {
+        self.imp().compact.set(true);
+        self.update_property(&[Property::Label(label)]);
+        self.queue_resize();
+    }
+
     fn step(&self) {
         let imp = self.imp();
         let Some(levels) = imp.reader.borrow().as_ref().map(|read| read()) else {
@@ -170,14 +186,17 @@ impl LevelMeter {
         let now = Instant::now();
         let before = imp.channels.get();
         let mut channels = before;
-        for (channel, peak) in channels.iter_mut().zip(levels.peak_db) {
-            channel.take(peak, now);
+        let loud = levels.peak_db.into_iter().zip(levels.rms_db);
+        for (channel, (peak, mean)) in channels.iter_mut().zip(loud) {
+            channel.take(peak, mean, now);
         }
         if levels.peak_db.iter().any(|peak| *peak >= CLIP_DB) {
             imp.clipped_at.set(Some(now));
         }
         imp.channels.set(channels);
-        let moved = |(a, b): (&Channel, &Channel)| a.shown != b.shown || a.held != b.held;
+        let moved = |(a, b): (&Channel, &Channel)| {
+            a.shown != b.shown || a.mean != b.mean || a.held != b.held
+        };
         if before.iter().zip(&channels).any(moved) || imp.clipped_at.get().is_some() {
             self.queue_draw();
         }
@@ -247,13 +266,19 @@ impl LevelMeter {
                 }
             };
             bar(FLOOR_DB, 0.0, &faded(0.12));
-            bar(FLOOR_DB, channel.shown.min(AMBER_DB), &GREEN);
-            bar(AMBER_DB, channel.shown.min(RED_DB), &AMBER);
-            bar(RED_DB, channel.shown, &RED);
+            // The highest samples lightly, the mean on top of them.
+            for (to, alpha) in [(channel.shown, 0.5), (channel.mean, 1.0)] {
+                bar(FLOOR_DB, to.min(AMBER_DB), &GREEN.with_alpha(alpha));
+                bar(AMBER_DB, to.min(RED_DB), &AMBER.with_alpha(alpha));
+                bar(RED_DB, to, &RED.with_alpha(alpha));
+            }
             if channel.held > FLOOR_DB {
                 let x = (at(channel.held) - 2.0).max(0.0);
                 snapshot.append_color(&faded(0.85), &graphene::Rect::new(x, y, 2.0, BAR));
             }
+        }
+        if self.imp().compact.get() {
+            return;
         }
         let y = 2.0 * (BAR + GAP);
         for db in TICKS {
@@ -286,13 +311,13 @@ mod tests {
     fn a_bar_rises_at_once_falls_slowly_and_its_peak_stays() {
         let mut channel = Channel::silent();
         let now = Instant::now();
-        channel.take(-6.0, now);
+        channel.take(-6.0, -6.0, now);
         assert_eq!((channel.shown, channel.held), (-6.0, -6.0));
-        channel.take(-100.0, now + STEP);
+        channel.take(-100.0, -100.0, now + STEP);
         assert_eq!((channel.shown, channel.held), (-7.5, -6.0));
-        channel.take(-40.0, now + HOLD + STEP);
+        channel.take(-40.0, -40.0, now + HOLD + STEP);
         assert_eq!(channel.held, -40.0);
-        channel.take(3.0, now + HOLD + STEP);
+        channel.take(3.0, 3.0, now + HOLD + STEP);
         assert_eq!(channel.shown, 0.0);
     }
 }

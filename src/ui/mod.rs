@@ -6,9 +6,13 @@
 //! | `app` | starts the engine, opens the window, ends both |
 //! | `bridge` | engine ↔ models: the only event loop on the main thread |
 //! | `model/` | what is shown, as objects that widgets bind to |
-//! | `actions` | what can be done: each action becomes a command |
+//! | `actions`, `source_actions` | what can be done: each action becomes a command |
+//! | `staging` | what commands mean to whoever directs: show, place beside, remove and bring back |
+//! | `intake` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used |
+//! | `drag`, `drag_order`, `drop_zones` | dragging: what, where to, and in words what will happen |
+//! | `states`, `settle` | buttons and sliders that show what the engine says, not what was clicked |
 //! | `notice`, `health`, `words`, `link` | errors, state, numbers and addresses in words |
-//! | `window` | places the panels: `sources` (with `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
+//! | `window` | places the panels: `sources` (with `layout_bar`, `source_row`, `strip_row`, `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
 //!
 //! A click is an action, an action is a command, its effect comes back as an event, the event changes a model, and
 //! widgets show the model. No widget changes its own look because it was clicked.
@@ -28,7 +32,16 @@
 //! | list of viewers | tree table | `Viewers` |
 //! | kick a viewer | push button in its row | `Kick NAME`, for example `Kick Chrome 128` |
 //! | lists of sources | list | `Picture sources`, `Sound sources` |
-//! | a source | list item, with a push button | `NAME`, `Remove NAME` |
+//! | a source | list item | `NAME` |
+//! | buttons of a picture | push button | `Show NAME alone`, `NAME on screen`, `Settings of NAME` |
+//! | its settings | push button, spin buttons | `Fit`, `Fill`, `Stretch`, `Crop left` (…), `Move up`, `Move down`, `Remove NAME` |
+//! | a film | push button, slider | `Pause NAME` or `Play NAME`, `Place in NAME`, `Loop NAME`, `Next of NAME`, `Previous of NAME` |
+//! | a sound | push button, sliders | `Mute NAME`, `Loudness of NAME`, `Listen to NAME`, `Balance of NAME`, `Delay of NAME in milliseconds` |
+//! | layouts | push button | `One picture`, `Picture in picture`, `Side by side`, `Grid` (pressed is the one that is) |
+//! | more of them | push button | `Small picture and transition`, `Text and logo` |
+//! | devices not in use | list, with push buttons | `Plugged in`, `Add NAME` |
+//! | form of a link, of pictures | text, push button | `Address`, `Name of the pictures`; `Add`, `Cancel` |
+//! | where a drop goes | status bar | what will happen, for example `Show it in the left half` |
 //! | add a source, an output | push button | `Add source`, `Add output` |
 //! | outputs other than this computer | list | `Other outputs` |
 //! | switch of an output | check box | `Send to NAME`, of a recording `Record NAME` |
@@ -44,11 +57,18 @@ mod actions;
 mod app;
 mod bridge;
 mod controls;
+mod device_row;
+mod drag;
+mod drag_order;
+mod drop_zones;
 mod failure;
 mod files;
 mod first_sources;
+mod glyph;
 mod health;
 mod icecast_form;
+mod intake;
+mod layout_bar;
 mod link;
 mod locale;
 mod meter;
@@ -57,15 +77,24 @@ mod notice;
 mod notice_bar;
 mod output_row;
 mod outputs;
+mod overlay_form;
 mod picker;
 mod preview;
 mod quality;
 mod renderer;
 mod server_card;
+mod settle;
 mod shortcuts;
+mod source_actions;
+mod source_form;
+mod source_options;
 mod source_row;
 mod sources;
+mod staging;
+mod states;
+mod strip_row;
 mod tally;
+mod transport;
 mod viewer_columns;
 mod viewers;
 mod window;
@@ -108,6 +137,7 @@ mod tests {
         renderer::Drawing,
         shortcuts,
         source_row::SourceRow,
+        strip_row::StripRow,
         window::Window,
     };
 
@@ -131,7 +161,8 @@ mod tests {
         .unwrap();
         let app = adw::Application::builder().build();
         app.register(gtk::gio::Cancellable::NONE).unwrap();
-        let window = Window::new(&app, Bridge::new(studio, vec![]), Drawing::Software);
+        let bridge = Bridge::new(studio, vec![], vec![]);
+        let window = Window::new(&app, bridge.clone(), Drawing::Software);
         let air = window.lookup_action("air").unwrap();
         assert!(air.is_enabled(), "Go live can be pressed");
 
@@ -145,7 +176,9 @@ mod tests {
             framing: Default::default(),
             strip: Default::default(),
         };
-        SourceRow::new(&SourceItem::new(&source, &[]));
+        let item = SourceItem::new(&source, &[]);
+        SourceRow::new(&item, &bridge);
+        StripRow::new(&item, &bridge);
         let output = OutputStatus {
             name: "radio".into(),
             kind: "icecast",

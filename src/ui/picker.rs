@@ -17,50 +17,80 @@ pub struct Entries {
 /// What can be added now: what is plugged in, less what is in use already.
 pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
     let used: Vec<String> = items::<SourceItem>(sources).map(|s| s.spec()).collect();
-    let of = |kind: MediaKind, word: &str| -> Vec<(String, String)> {
+    let of = |kind: MediaKind| -> Vec<(String, String)> {
         devices
             .iter()
             .filter(|d| d.kind == kind)
-            .map(|d| (d.name.clone(), format!("{word}:{}", d.id)))
+            .map(|d| (d.name.clone(), spec(d)))
             .collect()
     };
-    let mut pictures = of(MediaKind::Video, "camera");
+    let mut pictures = of(MediaKind::Video);
+    pictures.push((gettext("Screen"), "screen".into()));
     pictures.push((gettext("Test card"), "test".into()));
-    let mut sounds = of(MediaKind::Audio, "mic");
+    let mut sounds = of(MediaKind::Audio);
     if !sounds.is_empty() {
         // Follows the choice made in the system's settings.
         sounds.insert(0, (gettext("System microphone"), "mic".into()));
     }
+    sounds.push((gettext("Sound of this computer"), "desktop".into()));
     sounds.push((gettext("Test tone"), "tone".into()));
     for list in [&mut pictures, &mut sounds] {
-        list.retain(|(_, spec)| !used.contains(spec));
+        // A second screen or window may be wanted.
+        list.retain(|(_, spec)| spec == "screen" || !used.contains(spec));
     }
     Entries { pictures, sounds }
+}
+
+/// Devices that no source uses.
+pub fn spare(devices: &[Device], sources: &gio::ListStore) -> Vec<Device> {
+    let used: Vec<String> = items::<SourceItem>(sources).map(|s| s.spec()).collect();
+    let spare = devices.iter().filter(|d| !used.contains(&spec(d)));
+    spare.cloned().collect()
+}
+
+fn spec(device: &Device) -> String {
+    let word = match device.kind {
+        MediaKind::Video => "camera",
+        MediaKind::Audio => "mic",
+    };
+    format!("{word}:{}", device.id)
 }
 
 /// Fill the menu anew with these.
 pub fn fill(menu: &gio::Menu, entries: &Entries) {
     menu.remove_all();
-    let add = |title: &str, entries: &[(String, String)], action: &str, file: &str| {
+    let add = |title: &str, entries: &[(String, String)], action: &str| {
         let section = gio::Menu::new();
         for (label, spec) in entries {
             let item = gio::MenuItem::new(Some(label), None);
             item.set_action_and_target_value(Some(action), Some(&spec.to_variant()));
             section.append_item(&item);
         }
-        section.append(Some(file), Some(&format!("{action}-file")));
         menu.append_section(Some(title), &section);
     };
-    add(
-        &gettext("Picture"),
-        &entries.pictures,
-        "win.add-video",
-        &gettext("Video or picture file…"),
+    add(&gettext("Picture"), &entries.pictures, "win.add-video");
+    add(&gettext("Sound"), &entries.sounds, "win.add-audio");
+    let more = |title: &str, entries: &[(String, &str)]| {
+        let section = gio::Menu::new();
+        for (label, action) in entries {
+            section.append(Some(label), Some(action));
+        }
+        menu.append_section(Some(title), &section);
+    };
+    more(
+        &gettext("Files and links"),
+        &[
+            (gettext("Files…"), "win.add-files"),
+            (gettext("Files as a playlist…"), "win.add-playlist"),
+            (gettext("Folder of pictures…"), "win.add-folder"),
+            (gettext("Link…"), "win.add-link"),
+        ],
     );
-    add(
-        &gettext("Sound"),
-        &entries.sounds,
-        "win.add-audio",
-        &gettext("Sound file…"),
+    more(
+        &gettext("Others"),
+        &[
+            (gettext("Guest with a browser"), "win.add-guest"),
+            (gettext("Pictures from a program…"), "win.add-frames"),
+        ],
     );
 }

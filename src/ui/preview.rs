@@ -4,7 +4,10 @@
 //! The engine draws into a sink only while somebody can see it: a sink is made when the picture is mapped and let go
 //! when it is unmapped or the window is minimised.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    rc::{Rc, Weak},
+};
 
 use adw::subclass::prelude::*;
 use gettextrs::gettext;
@@ -14,6 +17,8 @@ use studio::{message::Command, program::Preview as Branch};
 
 use super::{
     bridge::Bridge,
+    drag::{self, Dragged},
+    drop_zones::DropZones,
     meter::LevelMeter,
     model::{Air, SourceItem, items},
     renderer::Drawing,
@@ -32,7 +37,11 @@ mod imp {
         #[template_child]
         pub empty: TemplateChild<gtk::Label>,
         #[template_child]
+        pub zones: TemplateChild<DropZones>,
+        #[template_child]
         pub meter: TemplateChild<LevelMeter>,
+        /// Set once, when the preview is bound.
+        pub bridge: RefCell<Weak<Bridge>>,
         /// The handler that hears when the window is minimised, with what it listens to.
         pub watched: RefCell<Option<(gdk::Toplevel, glib::SignalHandlerId)>>,
     }
@@ -44,6 +53,7 @@ mod imp {
         type ParentType = adw::Bin;
 
         fn class_init(class: &mut Self::Class) {
+            DropZones::ensure_type();
             LevelMeter::ensure_type();
             class.bind_template();
         }
@@ -88,6 +98,9 @@ impl Preview {
         ));
         self.show_emptiness(&sources);
 
+        imp.bridge.replace(Rc::downgrade(bridge));
+        self.take_drops();
+
         let engine = bridge.studio().clone();
         imp.meter.follow(move || engine.levels());
 
@@ -113,6 +126,63 @@ impl Preview {
                 preview.look_away(&bridge);
             }
         ));
+    }
+
+    /// Something that can be shown is being dragged, or nothing is any more.
+    pub fn offer_drop(&self, dragging: bool) {
+        let imp = self.imp();
+        if imp.zones.is_visible() == dragging {
+            return;
+        }
+        let bridge = imp.bridge.borrow().upgrade();
+        match bridge.filter(|_| dragging) {
+            Some(bridge) => imp
+                .zones
+                .offer(bridge.model().scene.layout().pictures.is_empty()),
+            None => imp.zones.withdraw(),
+        }
+    }
+
+    fn take_drops(&self) {
+        let zones = &self.imp().zones;
+        let actions = gdk::DragAction::COPY | gdk::DragAction::LINK;
+        let target = gtk::DropTarget::new(glib::Type::INVALID, actions);
+        target.set_types(&drag::types());
+        target.set_preload(true);
+        target.connect_motion(glib::clone!(
+            #[weak]
+            zones,
+            #[upgrade_or]
+            gdk::DragAction::empty(),
+            move |target, x, y| {
+                let sound = |value: glib::Value| value.get::<Dragged>().is_ok_and(|d| !d.picture());
+                if target.value().is_some_and(sound) {
+                    zones.highlight(None);
+                    return gdk::DragAction::empty();
+                }
+                zones.highlight(Some(zones.place_at(x, y)));
+                drag::action(target)
+            }
+        ));
+        target.connect_leave(glib::clone!(
+            #[weak]
+            zones,
+            move |_| zones.highlight(None)
+        ));
+        target.connect_drop(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            #[upgrade_or]
+            false,
+            move |_, value, x, y| {
+                let imp = preview.imp();
+                let place = imp.zones.place_at(x, y);
+                drag::finish(&preview);
+                let bridge = imp.bridge.borrow().upgrade();
+                bridge.is_some_and(|bridge| drag::take(&preview, &bridge, value, place))
+            }
+        ));
+        self.imp().picture.add_controller(target);
     }
 
     fn look(&self, bridge: &Bridge, drawing: Drawing) {

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The row of one source: icon, name, state in words, remove.
+//! The row of one picture: show it, its state in words, whether it is on screen, its settings.
+
+use std::rc::Rc;
 
 use gettextrs::gettext;
 use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*, subclass::prelude::*};
 
-use super::{model::SourceItem, words::fill};
+use super::{
+    bridge::Bridge,
+    drag::{self, Dragged},
+    drag_order,
+    model::SourceItem,
+    source_options::SourceOptions,
+    staging::{self, Place},
+    states::States,
+    transport::Transport,
+    words::{call, fill},
+};
 
 mod imp {
     use super::*;
@@ -13,7 +25,11 @@ mod imp {
     #[template(file = "source_row.ui")]
     pub struct SourceRow {
         #[template_child]
+        pub show: TemplateChild<gtk::Button>,
+        #[template_child]
         pub icon: TemplateChild<gtk::Image>,
+        #[template_child]
+        pub handle: TemplateChild<gtk::Box>,
         #[template_child]
         pub name: TemplateChild<gtk::Label>,
         #[template_child]
@@ -21,9 +37,15 @@ mod imp {
         #[template_child]
         pub words: TemplateChild<gtk::Label>,
         #[template_child]
-        pub remedy: TemplateChild<gtk::Label>,
+        pub trouble: TemplateChild<gtk::Label>,
         #[template_child]
-        pub remove: TemplateChild<gtk::Button>,
+        pub shown: TemplateChild<gtk::ToggleButton>,
+        #[template_child]
+        pub options: TemplateChild<gtk::MenuButton>,
+        #[template_child]
+        pub choices: TemplateChild<SourceOptions>,
+        #[template_child]
+        pub transport: TemplateChild<Transport>,
     }
 
     #[glib::object_subclass]
@@ -33,6 +55,8 @@ mod imp {
         type ParentType = gtk::ListBoxRow;
 
         fn class_init(class: &mut Self::Class) {
+            SourceOptions::ensure_type();
+            Transport::ensure_type();
             class.bind_template();
         }
 
@@ -47,7 +71,7 @@ mod imp {
 }
 
 glib::wrapper! {
-    /// The row of one source.
+    /// The row of one picture.
     pub struct SourceRow(ObjectSubclass<imp::SourceRow>)
         @extends gtk::Widget, gtk::ListBoxRow,
         @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget, gtk::Actionable;
@@ -55,46 +79,67 @@ glib::wrapper! {
 
 impl SourceRow {
     /// A row that follows this source.
-    pub fn new(item: &SourceItem) -> SourceRow {
+    pub fn new(item: &SourceItem, bridge: &Rc<Bridge>) -> SourceRow {
         let row: SourceRow = glib::Object::new();
         let imp = row.imp();
-        imp.icon.set_icon_name(Some(item.icon()));
-        imp.remove
-            .set_action_target_value(Some(&item.id().to_variant()));
-        for (property, label) in [
-            ("name", &imp.name),
-            ("words", &imp.words),
-            ("remedy", &imp.remedy),
-        ] {
-            item.bind_property(property, &**label, "label")
-                .sync_create()
-                .build();
-        }
-        item.bind_property("name", &*imp.name, "tooltip-text")
-            .sync_create()
-            .build();
-        item.bind_property("remedy", &*imp.remedy, "visible")
-            .transform_to(|_, text: String| Some(!text.is_empty()))
-            .sync_create()
-            .build();
-        let update = glib::clone!(
-            #[weak]
-            row,
-            move |item: &SourceItem| row.update(item)
+        let (id, states) = (item.id(), States::install(&row, "row"));
+        states.plain(
+            "show",
+            glib::clone!(
+                #[weak]
+                bridge,
+                move || staging::show(&bridge, id, Place::Whole)
+            ),
         );
-        item.connect_tone_notify(update.clone());
-        item.connect_name_notify(update);
-        row.update(item);
+        states.flag(
+            "shown",
+            glib::clone!(
+                #[weak]
+                bridge,
+                move |wanted| match wanted {
+                    true => staging::show(&bridge, id, Place::Free),
+                    false => staging::hide(&bridge, id),
+                }
+            ),
+        );
+        imp.icon.set_icon_name(Some(item.icon()));
+        imp.choices.bind(item, bridge, &states);
+        imp.transport.bind(item, bridge);
+        imp.handle.set_cursor_from_name(Some("grab"));
+        let dragged = Dragged::Source { id, picture: true };
+        drag::offer(&row, dragged);
+        drag_order::install(&row, item, bridge);
+        item.follow(&row, move |row, item| row.update(item, &states));
         row
     }
 
-    fn update(&self, item: &SourceItem) {
+    /// Close the settings.
+    pub fn close(&self) {
+        self.imp().options.popdown();
+    }
+
+    fn update(&self, item: &SourceItem, states: &States) {
         let imp = self.imp();
-        item.tone().mark(&*imp.dot);
         let name = item.name();
-        let label = fill(gettext("Remove {name}"), &[("name", &name)]);
-        imp.remove.set_tooltip_text(Some(&label));
-        imp.remove.update_property(&[Property::Label(&label)]);
+        imp.name.set_label(&name);
+        imp.name.set_tooltip_text(Some(&name));
+        imp.words.set_label(&item.in_short());
+        imp.trouble.set_label(&item.trouble());
+        imp.trouble.set_visible(!item.trouble().is_empty());
+        item.tone().mark(&*imp.dot);
+        states.show_flag("shown", item.shown());
+        match item.shown() {
+            true => self.add_css_class("shown"),
+            false => self.remove_css_class("shown"),
+        }
+        let labels: [(&gtk::Widget, String); 3] = [
+            (imp.show.upcast_ref(), gettext("Show {name} alone")),
+            (imp.shown.upcast_ref(), gettext("{name} on screen")),
+            (imp.options.upcast_ref(), gettext("Settings of {name}")),
+        ];
+        for (widget, label) in labels {
+            call(widget, &fill(label, &[("name", &name)]));
+        }
         self.update_property(&[Property::Label(&name)]);
     }
 }

@@ -7,18 +7,25 @@ use std::{
 };
 
 use adw::{prelude::*, subclass::prelude::*};
-use gettextrs::gettext;
-use gtk::{CompositeTemplate, gio, glib};
+use gettextrs::{gettext, ngettext};
+use gtk::{CompositeTemplate, gdk, gio, glib};
 
 use super::{
-    actions, bridge::Bridge, controls::Controls, model::Air, notice_bar::NoticeBar,
+    actions, bridge::Bridge, controls::Controls, drag, model::Air, notice_bar::NoticeBar,
     outputs::OutputsPanel, preview::Preview, renderer::Drawing, shortcuts, sources::SourcesPanel,
     tally::Tally, viewers::ViewersPanel, words,
 };
 
+/// A message; its text is no markup.
+fn toast(text: &str, seconds: u32) -> adw::Toast {
+    let title = glib::markup_escape_text(text);
+    adw::Toast::builder().title(title).timeout(seconds).build()
+}
+
 /// Below this width the sources fold over the preview. Outputs and viewers do so as soon as the preview would get less
 /// than its smallest width.
 const FOLD: i32 = 860;
+
 mod imp {
     use super::*;
 
@@ -131,6 +138,8 @@ impl Window {
             })
             .sync_create()
             .build();
+        window.follow_drags();
+        window.take_pastes();
         window.set_help_overlay(Some(&shortcuts::window()));
         actions::install(&window, &bridge);
         let unset = imp.bridge.set(bridge);
@@ -140,9 +149,39 @@ impl Window {
 
     /// Say something that passes.
     pub fn toast(&self, text: &str) {
-        self.imp()
-            .toasts
-            .add_toast(adw::Toast::builder().title(text).timeout(3).build());
+        self.imp().toasts.add_toast(toast(text, 3));
+    }
+
+    /// Say what was done, and offer to undo it.
+    pub fn toast_with_undo(&self, text: &str, undo: impl Fn() + 'static) {
+        let toast = toast(text, 6);
+        toast.set_button_label(Some(&gettext("Undo")));
+        toast.connect_button_clicked(move |_| undo());
+        self.imp().toasts.add_toast(toast);
+    }
+
+    /// Say what cannot be used, one thing after the other.
+    pub fn tell_refused(&self, sentences: &[String]) {
+        // Nobody reads more than that.
+        const MOST: usize = 4;
+        for sentence in sentences.iter().take(MOST) {
+            self.imp().toasts.add_toast(toast(sentence, 4));
+        }
+        let more = sentences.len().saturating_sub(MOST) as u32;
+        if more > 0 {
+            let text = ngettext("{n} more cannot be used.", "{n} more cannot be used.", more);
+            self.toast(&words::fill(text, &[("n", &more.to_string())]));
+        }
+    }
+
+    /// The sources, for actions that ask there.
+    pub fn sources(&self) -> SourcesPanel {
+        self.imp().sources_panel.get()
+    }
+
+    /// Show the sources, wherever they are folded away.
+    pub fn reveal_sources(&self) {
+        self.imp().sources_flap.set_reveal_flap(true);
     }
 
     /// The outputs, for actions that ask there.
@@ -166,6 +205,44 @@ impl Window {
         ] {
             self.add_action(&gio::PropertyAction::new(name, &**flap, "reveal-flap"));
         }
+    }
+
+    /// Show where something can be dropped while it is dragged over the window.
+    fn follow_drags(&self) {
+        let motion = gtk::DropControllerMotion::new();
+        let over = glib::clone!(
+            #[weak(rename_to = window)]
+            self,
+            move |motion: &gtk::DropControllerMotion, _: f64, _: f64| {
+                let usable = motion.drop().is_some_and(|d| drag::usable(&d.formats()));
+                window.offer_drops(usable);
+            }
+        );
+        motion.connect_enter(over.clone());
+        motion.connect_motion(over);
+        motion.connect_leave(glib::clone!(
+            #[weak(rename_to = window)]
+            self,
+            move |_| window.offer_drops(false)
+        ));
+        self.imp().toasts.add_controller(motion);
+    }
+
+    /// Show where something can be dropped, or stop showing it.
+    pub fn offer_drops(&self, dragging: bool) {
+        self.imp().preview.offer_drop(dragging);
+        self.imp().sources_panel.offer_drop(dragging);
+    }
+
+    /// After whatever has the focus, so that text goes where the cursor is.
+    fn take_pastes(&self) {
+        let keys = gtk::ShortcutController::new();
+        let trigger = gtk::KeyvalTrigger::new(gdk::Key::v, gdk::ModifierType::CONTROL_MASK);
+        keys.add_shortcut(gtk::Shortcut::new(
+            Some(trigger),
+            Some(gtk::NamedAction::new("win.paste")),
+        ));
+        self.add_controller(keys);
     }
 
     fn follow_width(&self) {

@@ -7,13 +7,35 @@ use std::{
 };
 
 use gettextrs::{gettext, ngettext};
-use studio::source::Device;
+use gtk::{accessible::Property, prelude::*};
+use studio::{program::scene::Strip, source::Device};
 
 /// Put values into a translated sentence: each `{name}` is replaced.
 pub fn fill(sentence: String, values: &[(&str, &str)]) -> String {
     values.iter().fold(sentence, |text, (name, value)| {
         text.replace(&format!("{{{name}}}"), value)
     })
+}
+
+/// Give a control without text its name, for eyes and ears.
+pub fn call(control: &impl IsA<gtk::Widget>, name: &str) {
+    let control = control.as_ref();
+    if control.tooltip_text().is_none_or(|old| old != name) {
+        control.set_tooltip_text(Some(name));
+        control.update_property(&[Property::Label(name)]);
+    }
+}
+
+/// A loudness with its sign and unit.
+pub fn decibels(db: f32) -> String {
+    let number = match db {
+        db if db <= Strip::SILENT_DB => "−∞".to_string(),
+        db if db.abs() < 0.05 => "0.0".to_string(),
+        // The proper minus sign, which fonts draw as wide as a plus.
+        db => format!("{db:+.1}").replace('-', "−"),
+    };
+    // Translators: decibels
+    fill(gettext("{n} dB"), &[("n", &number)])
 }
 
 /// A rate in bit/s with its unit.
@@ -77,6 +99,15 @@ pub fn source(spec: &str, devices: &[Device]) -> String {
         ("tone", _) => gettext("Test tone"),
         ("silence" | "none", _) => gettext("Nothing"),
         ("camera", "") => gettext("First camera"),
+        ("screen", "") => gettext("Screen"),
+        ("screen", part) => fill(gettext("Screen: {part}"), &[("part", part)]),
+        ("desktop", _) => gettext("Sound of this computer"),
+        // Translators: somebody who takes part with a browser
+        ("guest", _) => gettext("Guest"),
+        ("folder", path) => file(Path::new(path)),
+        // Translators: the pictures that another program sends under this name
+        ("frames", name) => fill(gettext("Pictures “{name}”"), &[("name", name)]),
+        ("stdin", _) => gettext("Standard input"),
         ("mic", "") => gettext("System microphone"),
         ("camera" | "mic", wanted) => devices
             .iter()
@@ -84,16 +115,40 @@ pub fn source(spec: &str, devices: &[Device]) -> String {
             .map_or(wanted, |d| &d.name)
             .to_string(),
         ("file", path) => file(Path::new(path)),
+        // The host says more than the kind of link, and fits.
+        (_, rest) if rest.starts_with("//") => {
+            let rest = rest.trim_start_matches('/');
+            let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            short(rest.split('?').next().unwrap_or(rest))
+        }
         (_, _) => spec.to_string(),
     }
 }
 
-/// The last part of a path.
+/// The last part of a path, on one line.
 pub fn file(path: &Path) -> String {
-    path.file_name().map_or_else(
+    one_line(&path.file_name().map_or_else(
         || path.display().to_string(),
         |n| n.to_string_lossy().into(),
-    )
+    ))
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// A name as it fits into a sentence: on one line, its middle left out if it is long.
+pub fn short(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let name: Vec<char> = one_line(name).chars().collect();
+    if name.len() <= LONGEST {
+        return name.into_iter().collect();
+    }
+    let (begin, end) = (
+        &name[..LONGEST / 2],
+        &name[name.len() - (LONGEST / 2 - 1)..],
+    );
+    begin.iter().chain(&['…']).chain(end).collect()
 }
 
 /// What a user agent is called by people. Order matters: browsers name each other.
@@ -149,6 +204,20 @@ mod tests {
         );
         assert_eq!(client("foobar/1 (x)"), "foobar");
         assert_eq!(client(""), "Unknown player");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle_and_odd_ones_stay_on_one_line() {
+        assert_eq!(short("a\nb"), "a b");
+        let long = short(&format!("{}.webm", "x".repeat(100)));
+        assert!(
+            long.chars().count() == 40 && long.ends_with(".webm"),
+            "{long}"
+        );
+        assert_eq!(
+            source("rtsp://me:***@cam.example/1?key=***", &[]),
+            "cam.example/1"
+        );
     }
 
     #[test]

@@ -79,3 +79,6 @@ mod screen;
 
 /// The window.
 mod window;
+
+/// Files, links and rows, dragged and dropped.
+mod dragdrop;

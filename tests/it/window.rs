@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The window, driven as a person with a screen reader would. The story itself is in `window.py`, beside this file.
+//! The window, driven as a person with a screen reader would. The stories themselves are in `.py` files beside this one.
 
-use std::process::Stdio;
+use std::{path::PathBuf, process::Stdio};
 
 use crate::{
     browser,
@@ -9,22 +9,22 @@ use crate::{
     rig::{AERIAL, Home, checkout, have},
 };
 
-#[test]
-fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go() {
-    let needs = [
-        desktop::NEEDS,
-        browser::NEEDS,
-        &["/usr/bin/python3", "xdotool", "import"],
-    ]
-    .concat();
-    if cfg!(not(feature = "ui")) || !have("the window", &needs) {
+/// What each story about the window needs.
+const NEEDS: &[&str] = &["/usr/bin/python3", "xdotool", "xprop", "import"];
+
+/// Let a script tell its story in a desktop of its own; it gets the program, a folder for screenshots, and an empty one.
+pub fn tell(script: &str, more: &[&str]) {
+    let needs = [desktop::NEEDS, NEEDS, more].concat();
+    if cfg!(not(feature = "ui")) || !have(script, &needs) {
         return;
     }
     let desktop = Desktop::start(&["--no-portal"]);
     let home = Home::new();
     // Pictures for people to look at.
-    let shots = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    let shots = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    let files = home.path("files");
     std::fs::create_dir_all(&shots).unwrap();
+    std::fs::create_dir_all(&files).unwrap();
     let story = home
         .aerial(&[], Some(&desktop.variables))
         .get_envs()
@@ -36,9 +36,10 @@ fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go
                 command
             },
         )
-        .arg(checkout("tests/it/window.py"))
+        .arg(checkout("tests/it").join(script))
         .arg(AERIAL)
         .arg(&shots)
+        .arg(&files)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -49,4 +50,15 @@ fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go
     );
     assert!(story.status.success(), "{told}");
     home.assert_nothing_left();
+}
+
+#[test]
+fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go() {
+    tell("window.py", browser::NEEDS);
+}
+
+#[test]
+fn layouts_mixer_and_sources_are_directed_from_the_window_while_live_and_what_is_removed_comes_back()
+ {
+    tell("direct.py", &[]);
 }

@@ -3,6 +3,7 @@
 
 mod broadcast;
 mod output;
+mod scene;
 mod source;
 mod viewer;
 
@@ -10,6 +11,7 @@ use gtk::{gio, prelude::*};
 
 pub use broadcast::{Air, Broadcast};
 pub use output::{OutputItem, OutputKind};
+pub use scene::Scene;
 pub use source::SourceItem;
 pub use viewer::{ViewerItem, Wellness};
 
@@ -64,6 +66,8 @@ impl Tone {
 pub struct Model {
     /// What there is once.
     pub broadcast: Broadcast,
+    /// What is on screen.
+    pub scene: Scene,
     /// [`SourceItem`]s in the engine's order.
     pub sources: gio::ListStore,
     /// [`OutputItem`]s in the order in which they were added.
@@ -79,6 +83,7 @@ impl Model {
     pub fn new() -> Model {
         Model {
             broadcast: Broadcast::default(),
+            scene: Scene::default(),
             sources: gio::ListStore::new::<SourceItem>(),
             outputs: gio::ListStore::new::<OutputItem>(),
             viewers: gio::ListStore::new::<ViewerItem>(),

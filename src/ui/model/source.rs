@@ -6,7 +6,8 @@ use std::cell::{Cell, RefCell};
 use gettextrs::gettext;
 use gtk::{glib, prelude::*, subclass::prelude::*};
 use studio::{
-    message::{MediaKind, SourceState, SourceStatus},
+    message::{MediaKind, Progress, SourceId, SourceState, SourceStatus},
+    program::scene::{Framing, Strip},
     source::Device,
 };
 
@@ -40,6 +41,14 @@ mod imp {
         /// How its state is to be felt.
         #[property(get, set, builder(Tone::Idle))]
         pub tone: Cell<Tone>,
+        /// Whether a picture is on screen.
+        #[property(get)]
+        pub shown: Cell<bool>,
+        /// Grows when framing, strip or place in the file change, so that widgets can be told.
+        #[property(get)]
+        pub changes: Cell<u32>,
+        pub status: RefCell<Option<SourceStatus>>,
+        pub progress: RefCell<Option<Progress>>,
     }
 
     #[glib::object_subclass]
@@ -82,22 +91,53 @@ impl SourceItem {
         }
     }
 
-    /// Show this state.
+    /// Show this status.
     pub fn update(&self, status: &SourceStatus) {
+        self.imp().status.replace(Some(status.clone()));
+        self.describe();
+        self.changed();
+    }
+
+    /// Show whether it is on screen.
+    pub fn show(&self, shown: bool) {
+        if self.imp().shown.replace(shown) != shown {
+            self.describe();
+            self.notify_shown();
+        }
+    }
+
+    /// Show where it is in its file.
+    pub fn play(&self, progress: Option<&Progress>) {
+        if self.imp().progress.borrow().as_ref() != progress {
+            self.imp().progress.replace(progress.cloned());
+            self.changed();
+        }
+    }
+
+    fn changed(&self) {
+        let changes = &self.imp().changes;
+        changes.set(changes.get().wrapping_add(1));
+        self.notify_changes();
+    }
+
+    fn describe(&self) {
+        let Some(status) = self.imp().status.borrow().clone() else {
+            return;
+        };
         let (tone, words, remedy) = match (&status.state, &status.warning) {
             (SourceState::Starting, _) => (Tone::Busy, gettext("Starting…"), String::new()),
             (SourceState::Live, Some(warning)) => {
                 let notice = notice::source(warning);
                 (Tone::Good, notice.what, notice.remedy)
             }
+            (SourceState::Live, None) => {
+                let (tone, word) = self.use_of();
+                (tone, word, String::new())
+            }
             (SourceState::Ended(error), _) => {
                 let notice = notice::source(error);
                 (Tone::Idle, notice.what, notice.remedy)
             }
-            (SourceState::Live, None) if self.picture() => {
-                (Tone::Good, gettext("In the picture"), String::new())
-            }
-            (SourceState::Live, None) => (Tone::Good, gettext("In the mix"), String::new()),
             (SourceState::Lost { error, .. }, _) => {
                 let notice = notice::source(error);
                 (Tone::Trouble, notice.what, notice.remedy)
@@ -108,14 +148,110 @@ impl SourceItem {
         self.set_remedy(remedy);
     }
 
+    /// What is made of a source that works.
+    fn use_of(&self) -> (Tone, String) {
+        match (self.picture(), self.shown(), self.strip().muted) {
+            (true, true, _) => (Tone::Good, gettext("In the picture")),
+            // Translators: a source that is open but not on screen
+            (true, false, _) => (Tone::Idle, gettext("Ready")),
+            // Translators: a sound that is not heard
+            (false, _, true) => (Tone::Idle, gettext("Muted")),
+            (false, _, false) => (Tone::Good, gettext("In the mix")),
+        }
+    }
+
+    /// Its state in a word or two.
+    pub fn in_short(&self) -> String {
+        match (self.remedy().is_empty(), self.tone()) {
+            (true, _) => self.words(),
+            // Translators: a source that gives no picture or sound now
+            (false, Tone::Trouble) => gettext("Not available"),
+            // Translators: a film or stream that is over
+            (false, Tone::Idle) => gettext("Ended"),
+            (false, Tone::Busy | Tone::Good | Tone::Attention) => self.use_of().1,
+        }
+    }
+
+    /// What is to be known about it, and what to do; empty when all is well.
+    pub fn trouble(&self) -> String {
+        match self.remedy().is_empty() {
+            true => String::new(),
+            false => format!("{} {}", self.words(), self.remedy()),
+        }
+    }
+
+    fn read<T: Default>(&self, what: impl FnOnce(&SourceStatus) -> T) -> T {
+        self.imp()
+            .status
+            .borrow()
+            .as_ref()
+            .map(what)
+            .unwrap_or_default()
+    }
+
+    /// Keep a widget as this source is: now, and after each change until the widget goes.
+    pub fn follow<W: IsA<gtk::Widget>>(
+        &self,
+        widget: &W,
+        show: impl Fn(&W, &SourceItem) + 'static,
+    ) {
+        show(widget, self);
+        let weak = widget.downgrade();
+        let handler = self.connect_notify_local(None, move |item, _| {
+            if let Some(widget) = weak.upgrade() {
+                show(&widget, item);
+            }
+        });
+        let (item, handler) = (self.downgrade(), Cell::new(Some(handler)));
+        widget.connect_destroy(move |_| {
+            if let (Some(item), Some(handler)) = (item.upgrade(), handler.take()) {
+                item.disconnect(handler);
+            }
+        });
+    }
+
+    /// Picture or sound.
+    pub fn kind(&self) -> MediaKind {
+        match self.picture() {
+            true => MediaKind::Video,
+            false => MediaKind::Audio,
+        }
+    }
+
+    /// How a picture is fitted to its place.
+    pub fn framing(&self) -> Framing {
+        self.read(|s| s.framing)
+    }
+
+    /// How a sound is mixed.
+    pub fn strip(&self) -> Strip {
+        self.read(|s| s.strip)
+    }
+
+    /// Its other half.
+    pub fn partner(&self) -> Option<SourceId> {
+        self.read(|s| s.partner)
+    }
+
+    /// Where it is in its file.
+    pub fn progress(&self) -> Option<Progress> {
+        self.imp().progress.borrow().clone()
+    }
+
     /// Icon that goes with what it is.
     pub fn icon(&self) -> &'static str {
         let spec = self.spec();
         match spec.split(':').next().unwrap_or_default() {
             "camera" => "camera-web-symbolic",
+            "screen" => "video-display-symbolic",
+            "desktop" => "computer-symbolic",
+            "guest" => "avatar-default-symbolic",
+            "folder" => "folder-pictures-symbolic",
+            "frames" | "stdin" => "utilities-terminal-symbolic",
             "mic" => "audio-input-microphone-symbolic",
             "test" => "tv-symbolic",
             "tone" => "audio-speakers-symbolic",
+            "http" | "https" | "rtsp" | "rtmp" | "srt" => "network-transmit-receive-symbolic",
             _ if self.picture() => "video-x-generic-symbolic",
             _ => "audio-x-generic-symbolic",
         }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stories about the window are told with: the program, its status, pictures of the screen."""
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BED = os.path.join(os.path.dirname(HERE), "bed")
+sys.path.insert(0, BED)
+sys.dont_write_bytecode = True
+from ui import UI, run  # noqa: E402  (the path comes first)
+
+TOKEN = "the-token-of-this-story"
+ADDRESS = re.compile(r"https?://[\w.\[\]:-]+")
+
+
+class Story:
+    """The window of a running program; ends it, and pictures what went wrong."""
+
+    def __init__(self, aerial, shots):
+        self.shots = shots
+        self.app = subprocess.Popen([aerial], env={**os.environ, "AERIAL_API_TOKEN": TOKEN})
+        self.others = []
+
+    def __enter__(self):
+        self.ui = UI(self.app.pid, timeout=30)
+        self.ui.find("button", re.compile("^Go live"))
+        self.address = self.ui.wait(self._address, "the address")
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                self.ui.keys("ctrl+q")
+                code = self.app.wait(20)
+                assert code == 0, f"it ended with {code}"
+                return
+            self.shot("failed")
+            print(self.ui.tree(), file=sys.stderr)
+        finally:
+            for process in [*self.others, self.app]:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+    def _address(self):
+        for _, node in self.ui.nodes():
+            found = ADDRESS.match(self.ui.label(node) or "")
+            if found:
+                return found[0]
+        return None
+
+    def shot(self, name):
+        """A picture of the whole screen, for people to look at."""
+        path = os.path.join(self.shots, name + ".png")
+        tool = ["grim", path] if self.ui.wayland else ["import", "-window", "root", path]
+        subprocess.run(tool, check=True)
+
+    def place(self, title, x, y):
+        """Move a window of this title."""
+        ids = self.ui.wait(lambda: run("xdotool", "search", "--onlyvisible", "--name", title, check=False).split(),
+                           f"a window called {title}")
+        for wid in ids:
+            run("xdotool", "windowmove", "--sync", wid, str(x), str(y))
+        return ids[0]
+
+    # -- what the engine says ------------------------------------------------
+    def status(self):
+        ask = urllib.request.Request(self.address + "/api/v1/status", headers={"Authorization": "Bearer " + TOKEN})
+        with urllib.request.urlopen(ask, timeout=10) as answer:
+            return json.load(answer)
+
+    def sources(self, kind=None):
+        return [s for s in self.status()["sources"] if kind in (None, s["kind"])]
+
+    def specs(self, kind="video"):
+        return [s["spec"] for s in self.sources(kind)]
+
+    def shown(self):
+        return [s["spec"] for s in self.sources("video") if s["shown"]]
+
+    def until(self, what, wanted, timeout=20):
+        """Wait until `what()` equals `wanted`."""
+        seen = []
+
+        def equal():
+            seen[:] = [what()]
+            return seen[0] == wanted
+        try:
+            self.ui.wait(equal, "it", timeout)
+        except Exception:
+            raise AssertionError(f"{seen[0]!r} instead of {wanted!r}") from None
+
+    def pressed(self, name):
+        return self.ui.wait(lambda: "pressed" in self.ui.states(self.ui.find("button", name)), f"{name} to be pressed")
+
+    def still(self, node):
+        """Where a node is, once it has stopped moving and no popover is in the way of the pointer."""
+        seen = []
+
+        def same():
+            seen.append(self.ui.position(node))
+            open_popover = self.ui.find_all("button", "Move up") or self.ui.find_all("menu item")
+            return not open_popover and len(seen) > 4 and len(set(seen[-4:])) == 1
+        self.ui.wait(same, "it to stand still")
+        return seen[-1]
+
+    def said(self, text):
+        """A sentence that is shown, anywhere."""
+        return self.ui.find(None, re.compile(text))
