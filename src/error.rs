@@ -214,6 +214,9 @@ pub enum SourceError {
     /// A stream elsewhere that came to its end.
     #[error("The stream at {0} ended.")]
     StreamEnded(String),
+    /// A guest who is not connected any more.
+    #[error("{0} has left.")]
+    GuestLeft(String),
     /// A file that came to its end and is not looped.
     #[error("{0} has come to its end.")]
     Finished(String),
@@ -274,6 +277,9 @@ impl Remedy for SourceError {
             SourceError::FileGone(_) => "Put it back; it is looked for again by itself.".into(),
             SourceError::StreamEnded(_) | SourceError::StreamStalled(_) => {
                 "It is tried again by itself.".into()
+            }
+            SourceError::GuestLeft(_) => {
+                "The seat is kept: they come back with the page they had, or with a new invitation.".into()
             }
             SourceError::Finished(_) => "Play it again, or remove it.".into(),
             SourceError::NoFolder(_) => "Make it again; it is looked for again by itself.".into(),
@@ -494,6 +500,9 @@ pub enum ServeError {
     /// Nobody can watch now.
     #[error("The broadcast is not on the air.")]
     OffAir,
+    /// No source could be made for a guest.
+    #[error("No seat could be made for you: {0}")]
+    NoSeat(String),
     /// The WebRTC thread has ended.
     #[error("WebRTC has ended.")]
     Ended,
@@ -512,6 +521,7 @@ impl Remedy for ServeError {
             ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            ServeError::NoSeat(_) => "Ask the host.".into(),
             ServeError::Ended => "Start Aerial again.".into(),
         }
     }

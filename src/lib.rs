@@ -16,7 +16,7 @@
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
-//! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg |
+//! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
@@ -44,8 +44,8 @@
 //!
 //! # Kinds of thread
 //!
-//! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the
-//! rung worker (which may block on state changes), and in the window the GTK main thread.
+//! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the thread
+//! that receives guests and one per guest's seat, the rung worker (which may block on state changes), and in the window the GTK main thread.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -15,10 +15,14 @@ use studio::{
     error::{Remedy, StudioError},
     message::{AirState, Command, Event, OutputState, SourceState, SourceStatus},
     settings::units,
+    source::{AudioSpec, VideoSpec},
 };
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Live, Style, complain, options::options, refuse, say_error};
+
+/// Seats for guests are there within a fraction of this.
+const SEATS_READY: Duration = Duration::from_secs(5);
 
 /// Broadcast as told by the options.
 pub(super) fn live(live: &Live) -> ExitCode {
@@ -31,6 +35,10 @@ pub(super) fn live(live: &Live) -> ExitCode {
         Err(e) => return refuse(&e),
     };
     let token = options.api_token.clone();
+    let guests = options.video.iter().filter(|v| **v == VideoSpec::Guest);
+    let voices = options.audio.iter().filter(|a| **a == AudioSpec::Guest);
+    // Each has both: the sound of one is that of the picture.
+    let guests = guests.count().max(voices.count());
     let studio = match Studio::start(options) {
         Ok(studio) => studio,
         Err(e) => return refuse(&e),
@@ -45,16 +53,34 @@ pub(super) fn live(live: &Live) -> ExitCode {
         );
         return ExitCode::FAILURE;
     };
-    say_links(&studio, &token, live.status);
+    let joins = runtime.block_on(invitations(&studio, guests));
+    say_links(&studio, &token, &joins, live.status);
     let code = runtime.block_on(follow(&studio, duration, live.status));
     // Ends outputs, finishes recordings.
     drop(studio);
     code
 }
 
-fn say_links(studio: &Studio, token: &str, style: Style) {
+/// Wait for the seats of so many guests, and tell where they come in.
+async fn invitations(studio: &Studio, guests: usize) -> Vec<String> {
+    let mut events = studio.events();
+    let all = async {
+        while studio.invitations().len() < guests {
+            // Each source tells of itself when it is there.
+            if let Err(RecvError::Closed) = events.recv().await {
+                break;
+            }
+        }
+    };
+    // Without a seat there is no link; its source tells why.
+    let _ = tokio::time::timeout(SEATS_READY, all).await;
+    studio.invitations()
+}
+
+fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
     let links = studio.links();
     let base = links.first().cloned().unwrap_or_default();
+    let joins: Vec<String> = joins.iter().map(|path| format!("{base}{path}")).collect();
     let mut out = io::stdout().lock();
     let _ = match style {
         Style::Json => writeln!(
@@ -67,7 +93,10 @@ fn say_links(studio: &Studio, token: &str, style: Style) {
                     "webm": format!("{base}/live.webm"),
                     "whep": format!("{base}/whep"),
                     "signalling": format!("{}/signalling", base.replacen("http", "ws", 1)),
+                    "whip": format!("{base}/whip"),
                     "status": format!("{base}/api/v1/status"),
+                    "join": joins.first(),
+                    "joins": joins,
                     "all": links,
                 },
                 "api_token": token,
@@ -78,6 +107,9 @@ fn say_links(studio: &Studio, token: &str, style: Style) {
                 let _ = writeln!(out, "Watch at   {link}/");
             }
             let _ = writeln!(out, "WebM at    {base}/live.webm");
+            for join in &joins {
+                let _ = writeln!(out, "Guest joins at  {join}");
+            }
             writeln!(out, "API token  {token}")
         }
     };

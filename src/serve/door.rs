@@ -87,14 +87,24 @@ fn is_own_name(host: &str) -> bool {
         || COMPUTER.contains(&name.to_lowercase())
 }
 
-/// Whether the request carries `Authorization: Bearer` with this token.
-pub(super) fn has_token(headers: &HeaderMap, token: &str) -> bool {
+/// What the request carries as `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(header::AUTHORIZATION)
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .is_some_and(|(_, given)| given.trim().as_bytes().ct_eq(token.as_bytes()).into())
+        .map(|(_, given)| given.trim())
+}
+
+/// Whether two secrets are the same, without telling by the time it takes.
+pub(super) fn same(given: &str, secret: &str) -> bool {
+    given.as_bytes().ct_eq(secret.as_bytes()).into()
+}
+
+/// Whether the request carries `Authorization: Bearer` with this token.
+pub(super) fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    bearer(headers).is_some_and(|given| same(given, token))
 }
 
 #[cfg(test)]

@@ -13,11 +13,14 @@ mod api;
 mod connection;
 mod door;
 mod frames;
+mod guests;
 mod live;
 mod page;
+mod reception;
 mod signalling;
 mod webrtc;
 mod whep;
+mod whip;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -38,8 +41,10 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::WebM,
-    source::frames::Inboxes,
+    source::{frames::Inboxes, guest::Seats},
 };
+use guests::Guests;
+use reception::Reception;
 use signalling::Signalling;
 use webrtc::Leg;
 
@@ -58,6 +63,7 @@ pub(crate) struct Serving {
     pub(crate) inboxes: Inboxes,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
+    pub(crate) seats: Seats,
 }
 
 /// Asks the engine for something.
@@ -140,12 +146,20 @@ impl Server {
             serving.audience.clone(),
             reachable(address.ip()),
         )?;
-        let signalling = Signalling::start(leg.clone(), serving.on_air.clone());
+        let guests = Guests::start(reachable(address.ip()))?;
+        let reception = Reception::new(
+            serving.seats.clone(),
+            guests,
+            serving.control.clone(),
+            serving.api_token.as_str().into(),
+        );
+        let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
             .merge(page::routes())
             .merge(api::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(whep::routes(leg, serving.on_air.clone()))
+            .merge(whip::routes(reception))
             .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));
         let shared = Arc::new(Shared {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The watch page, from `data/web`, kept in the program.
+//! The watch page and the guests' page, from `data/web`, kept in the program.
 
 use axum::{Router, http::header, response::IntoResponse, routing::get};
 
@@ -33,6 +33,33 @@ pub(super) fn routes() -> Router {
                 file(
                     "text/css; charset=utf-8",
                     include_str!("../../data/web/watch.css"),
+                )
+            }),
+        )
+        .route(
+            "/join",
+            get(|| {
+                file(
+                    "text/html; charset=utf-8",
+                    include_str!("../../data/web/join.html"),
+                )
+            }),
+        )
+        .route(
+            "/join.js",
+            get(|| {
+                file(
+                    "text/javascript; charset=utf-8",
+                    include_str!("../../data/web/join.js"),
+                )
+            }),
+        )
+        .route(
+            "/join.css",
+            get(|| {
+                file(
+                    "text/css; charset=utf-8",
+                    include_str!("../../data/web/join.css"),
                 )
             }),
         )

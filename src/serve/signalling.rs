@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Our broadcast is one producer, there while on the air. Peers on sockets watch: they may list, listen and start
-//! sessions with it, and nothing else.
+//! sessions with it. Those who come with an invitation or the API token may also produce, and become guests.
 
 mod hub;
+mod incoming;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,8 @@ use std::{
 use axum::{
     Router,
     extract::{
-        ConnectInfo, Extension, State, WebSocketUpgrade,
+        ConnectInfo, Extension, Query, State, WebSocketUpgrade,
+        rejection::QueryRejection,
         ws::{CloseCode, CloseFrame, Message, WebSocket, close_code},
     },
     http::HeaderMap,
@@ -32,7 +34,11 @@ use axum::{
 use gst_plugin_webrtc_signalling_protocol as p;
 use tokio::sync::{mpsc, watch};
 
-use super::{webrtc::Leg, whep};
+use super::{
+    reception::{Reception, Right},
+    webrtc::Leg,
+    whep,
+};
 use crate::audience::Who;
 
 /// An offer has some kilobytes.
@@ -51,24 +57,28 @@ fn new_peer_id() -> PeerId {
     format!("{:032x}", rand::random::<u128>())
 }
 
+/// Who comes, and by what right they may be a guest.
+type Visit = (Who, Option<Right>);
+
 /// The signalling server. Clones are handles of the same; sockets are closed when all handles are gone.
 #[derive(Clone)]
 pub struct Signalling {
     hub: mpsc::Sender<FromSocket>,
+    reception: Reception,
 }
 
 enum FromSocket {
-    Came(PeerId, Who, mpsc::Sender<p::OutgoingMessage>),
+    Came(PeerId, Visit, mpsc::Sender<p::OutgoingMessage>),
     Said(PeerId, p::IncomingMessage),
     Went(PeerId),
 }
 
 impl Signalling {
     /// Start the hub; inside a tokio runtime.
-    pub fn start(leg: Leg, air: watch::Receiver<bool>) -> Signalling {
+    pub fn start(leg: Leg, reception: Reception, air: watch::Receiver<bool>) -> Signalling {
         let (hub, sockets) = mpsc::channel(256);
-        tokio::spawn(hub::run(leg, sockets, air));
-        Signalling { hub }
+        tokio::spawn(hub::run(leg, reception.clone(), sockets, air));
+        Signalling { hub, reception }
     }
 
     /// The route `/signalling`. Requests should carry a `ConnectInfo<SocketAddr>` extension.
@@ -83,9 +93,15 @@ impl Signalling {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Token {
+    token: Option<String>,
+}
+
 async fn upgrade(
     State(signalling): State<Signalling>,
     from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    query: Result<Query<Token>, QueryRejection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -93,19 +109,26 @@ async fn upgrade(
         &headers,
         from.map(|Extension(ConnectInfo(address))| address),
     );
+    // Browsers cannot put a header on a WebSocket. A wrong token is told when the peer wants to produce.
+    let token = query.ok().and_then(|Query(query)| query.token);
+    let right = match token {
+        Some(token) => signalling.reception.right_by(&token),
+        None => signalling.reception.right(&headers),
+    };
+    let right = right.ok();
     upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
-        .on_upgrade(move |socket| serve(socket, who, signalling.hub))
+        .on_upgrade(move |socket| serve(socket, (who, right), signalling.hub))
 }
 
 /// One socket, until either side ends it.
-async fn serve(mut socket: WebSocket, who: Who, hub: mpsc::Sender<FromSocket>) {
+async fn serve(mut socket: WebSocket, visit: Visit, hub: mpsc::Sender<FromSocket>) {
     let id = new_peer_id();
     let (tell, mut told) = mpsc::channel(WAITING);
     let mut reason = (close_code::AWAY, "The broadcast has ended.");
     if hub
-        .send(FromSocket::Came(id.clone(), who, tell))
+        .send(FromSocket::Came(id.clone(), visit, tell))
         .await
         .is_ok()
     {

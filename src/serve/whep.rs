@@ -26,13 +26,13 @@ use crate::{
 };
 
 /// An offer of a browser has 5 KiB.
-const LONGEST_OFFER: usize = 64 << 10;
+pub(super) const LONGEST_OFFER: usize = 64 << 10;
 /// As long as going on the air takes, and some.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
-const SDP: HeaderValue = HeaderValue::from_static("application/sdp");
-const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-const TRICKLE: &str = "application/trickle-ice-sdpfrag";
+pub(super) const SDP: HeaderValue = HeaderValue::from_static("application/sdp");
+pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+pub(super) const TRICKLE: &str = "application/trickle-ice-sdpfrag";
 
 #[derive(Clone)]
 struct Whep {
@@ -58,16 +58,18 @@ where
         .with_state(Whep { leg, air })
 }
 
-fn plain(status: StatusCode, words: impl std::fmt::Display) -> Response {
+/// A sentence as an answer.
+pub(super) fn plain(status: StatusCode, words: impl std::fmt::Display) -> Response {
     (status, format!("{words}\n")).into_response()
 }
 
 /// Status and words of an error; never 5xx for what the viewer sent.
-fn refusal(error: &ServeError) -> Response {
+pub(super) fn refusal(error: &ServeError) -> Response {
     let words = format!("{error} {}", error.remedy());
     match error {
         ServeError::Sdp(_) => plain(StatusCode::BAD_REQUEST, words),
         ServeError::OffAir
+        | ServeError::NoSeat(_)
         | ServeError::Ended
         | ServeError::Udp(_)
         | ServeError::Listen { .. }
@@ -79,7 +81,8 @@ fn refusal(error: &ServeError) -> Response {
     }
 }
 
-fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
+/// Whether the body is said to be of this type.
+pub(super) fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
     let sent = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     // Parameters such as a charset do not matter.
     let essence = sent.and_then(|s| s.split(';').next()).map(str::trim);
@@ -109,7 +112,8 @@ pub(super) fn peer<B>(request: &axum::http::Request<B>) -> Option<SocketAddr> {
     info.map(|ConnectInfo(address)| *address)
 }
 
-async fn body(request: Request<Body>) -> Result<Bytes, Response> {
+/// The body, unless it is too long.
+pub(super) async fn body(request: Request<Body>) -> Result<Bytes, Response> {
     use axum::extract::FromRequest;
     Bytes::from_request(request, &())
         .await

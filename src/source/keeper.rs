@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     AudioSpec, Changes, Device, SourceNews, Spec, Told, VideoSpec,
     choice::Memory,
+    guest::Seat,
     open::{self, Deck, Open, Places, Said, Surroundings, device::unplugged},
 };
 use crate::{
@@ -134,6 +135,8 @@ pub(super) struct Keeper {
     pub(super) optional: bool,
     /// Where it is in its file.
     pub(super) progress: Arc<Mutex<Option<Progress>>>,
+    /// Where a guest sits; taken away with the source.
+    pub(super) seat: Option<Arc<Seat>>,
 }
 
 type Asked = mpsc::UnboundedReceiver<(Playback, oneshot::Sender<bool>)>;
@@ -230,6 +233,7 @@ impl Keeper {
                 | SourceError::NothingPiped
                 | SourceError::BadPicture { .. }
                 | SourceError::InputEnded { .. }
+                | SourceError::GuestLeft(_)
                 | SourceError::Finished(_) => None,
                 // Looking costs nothing.
                 SourceError::NoFolder(_) => Some(FOLDER),
@@ -349,6 +353,7 @@ impl Keeper {
             tell,
             memory,
             deck,
+            seat: self.seat.clone(),
         };
         let spec = self.parts.first().map(|p| p.spec.clone());
         let opened = tokio::task::spawn_blocking(move || match spec {
@@ -513,6 +518,13 @@ impl Watcher<'_> {
             }
             Said::Over(error) => {
                 keeper.tell(SourceState::Ended(error));
+                None
+            }
+            Said::Away(error) => {
+                keeper.tell(SourceState::Lost {
+                    error,
+                    retry_in: None,
+                });
                 None
             }
             // A device that fails as it is pulled out was pulled out.

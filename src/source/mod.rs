@@ -11,6 +11,7 @@
 mod board;
 mod choice;
 pub mod frames;
+pub mod guest;
 mod keeper;
 mod link;
 mod open;
@@ -323,6 +324,8 @@ impl Sources {
             a.voice.quietly(|status| status.partner = Some(b.id()));
             b.voice.quietly(|status| status.partner = Some(a.id()));
         }
+        let is_guest = parts.iter().any(|p| p.spec.other_half().is_some());
+        let seat = is_guest.then(|| Arc::new(self.around.seats.open(&ids)));
         let progress = Arc::new(Mutex::new(None::<Progress>));
         for part in &parts {
             self.board.add(&part.voice, &part.input, &progress);
@@ -343,6 +346,7 @@ impl Sources {
             places,
             optional,
             progress,
+            seat,
         };
         let task = self.runtime.spawn(keeper.run(stop.clone(), asked));
         self.running.push(Running {

@@ -11,6 +11,7 @@ use crate::{
     audience::{Transport, Viewer},
     message::{MediaKind, Progress},
     program::scene::{Framing, Strip},
+    source::guest::GuestRow,
 };
 
 /// Everything at one moment. Its JSON shape is fixed: others rely on it.
@@ -78,6 +79,8 @@ pub struct SourceRow {
     pub levels: Option<LevelRow>,
     /// Of a file: where it is.
     pub progress: Option<Progress>,
+    /// Of a guest: who they are.
+    pub guest: Option<GuestRow>,
 }
 
 /// Loudness over the last 50 ms, left and right, in dBFS; -100 is silence.

@@ -33,7 +33,7 @@ use crate::{
     serve::{Bound, Control, Server, Serving},
     source::{
         AudioSpec, Board, Device, SourceNews, Sources, Spec, Surroundings, VideoSpec, Watch,
-        frames::Inboxes,
+        frames::Inboxes, guest::Seats,
     },
     stats::{self, LevelRow, OutputRow, SourceRow, Status, ViewerRow},
 };
@@ -103,6 +103,7 @@ struct Shared {
     program: Program,
     devices: Watch,
     sources: Board,
+    seats: Seats,
     layout: Mutex<Layout>,
     overlays: Mutex<Overlays>,
     /// To the director, as long as there is one.
@@ -175,6 +176,7 @@ impl Studio {
         );
         let devices = Watch::start();
         let inboxes = Inboxes::default();
+        let seats = Seats::default();
         let (orders, taken) = mpsc::unbounded_channel();
         let sources = {
             let orders = orders.downgrade();
@@ -186,6 +188,7 @@ impl Studio {
                     watch: devices.clone(),
                     settings: options.encoding.clone(),
                     inboxes: inboxes.clone(),
+                    seats: seats.clone(),
                 },
                 move |news| source_news(&events, &orders, news),
             )
@@ -199,6 +202,7 @@ impl Studio {
             program,
             devices: devices.clone(),
             sources: sources.board(),
+            seats: seats.clone(),
             layout: Mutex::default(),
             overlays: Mutex::default(),
             orders: orders.downgrade(),
@@ -221,6 +225,7 @@ impl Studio {
                 encoders,
                 inboxes,
                 control: control(Arc::downgrade(&shared)),
+                seats,
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
@@ -312,6 +317,24 @@ impl Studio {
     /// Where a source is in its file, if it plays one.
     pub fn progress(&self, id: SourceId) -> Option<Progress> {
         self.0.shared.sources.progress(id)
+    }
+
+    /// Where the guest of this source comes in, as long as nobody used the invitation: a path on the built-in server.
+    pub fn invitation(&self, id: SourceId) -> Option<String> {
+        let word = self.0.shared.seats.invitation(id)?;
+        Some(format!("/join#{word}"))
+    }
+
+    /// Make a new invitation for the guest of this source; the one before is void.
+    pub fn invite(&self, id: SourceId) -> Option<String> {
+        let word = self.0.shared.seats.invite(id)?;
+        Some(format!("/join#{word}"))
+    }
+
+    /// All invitations that nobody used, in the order of the sources.
+    pub fn invitations(&self) -> Vec<String> {
+        let words = self.0.shared.seats.invitations();
+        words.iter().map(|word| format!("/join#{word}")).collect()
     }
 
     /// What is on screen, and how.
@@ -459,7 +482,10 @@ impl Shared {
         let rows = self.sources.rows();
         let sources = rows
             .into_iter()
-            .map(|row| source_row(row, &layout))
+            .map(|row| SourceRow {
+                guest: self.seats.row(row.0.id),
+                ..source_row(row, &layout)
+            })
             .collect();
         let outputs = self.outputs.list();
         let mut status = Status {
@@ -515,6 +541,7 @@ fn source_row(
             rms_db: l.rms_db,
         }),
         progress,
+        guest: None,
     }
 }
 

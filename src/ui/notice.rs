@@ -317,6 +317,12 @@ pub fn source(error: &SourceError) -> Notice {
             ),
             gettext("Aerial tries again by itself."),
         ),
+        SourceError::GuestLeft(name) => Notice::new(
+            fill(gettext("{name} has left."), &[("name", name)]),
+            gettext(
+                "The seat is kept: they come back with the page they had, or with a new invitation.",
+            ),
+        ),
         SourceError::Finished(name) => Notice::new(
             fill(
                 gettext("{name} has come to its end."),
@@ -579,6 +585,13 @@ pub fn serve(error: &ServeError) -> Notice {
         ServeError::OffAir => Notice::new(
             gettext("The broadcast is not on the air."),
             gettext("Press Go live first."),
+        ),
+        ServeError::NoSeat(why) => Notice::new(
+            fill(
+                gettext("No seat could be made for a guest: {why}"),
+                &[("why", why)],
+            ),
+            gettext("Look at the list of sources."),
         ),
         ServeError::Ended => Notice::new(
             gettext("WebRTC has stopped working."),

@@ -2,7 +2,7 @@
 //! A headless Chromium that watches until it is told to stop.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
     thread,
 };
@@ -43,6 +43,19 @@ impl Browser {
         let event: Value =
             serde_json::from_str(&line).unwrap_or_else(|e| panic!("browser-view: {e}: {line:?}"));
         assert_eq!(event["event"], "first_frame", "no picture: {event}");
+    }
+
+    /// The value of an expression (or of its promise) in the page.
+    pub fn ask(&mut self, expression: &str) -> Value {
+        let line = expression.split_whitespace().collect::<Vec<_>>().join(" ");
+        let stdin = self.child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        let event: Value =
+            serde_json::from_str(&line).unwrap_or_else(|e| panic!("browser-view: {e}: {line:?}"));
+        assert_eq!(event["event"], "value", "{expression}: {event}");
+        event["value"].clone()
     }
 
     /// Ends it. What it saw: frames, size, errors, ….

@@ -40,6 +40,9 @@ mod receiver;
 /// A GStreamer viewer, through `/signalling`.
 mod gst_viewer;
 
+/// A GStreamer guest, through `/whip`.
+mod gst_guest;
+
 // The stories.
 
 /// One encode feeds every protocol and any number of viewers.
@@ -76,6 +79,9 @@ mod devices;
 mod frames;
 /// Screens and windows.
 mod screen;
+
+/// Guests come, are seen and heard, and go.
+mod guests;
 
 /// The window.
 mod window;

@@ -321,6 +321,12 @@ impl Aerial {
         format!("http://{}{path}", self.address())
     }
 
+    /// The links and all that it printed with them.
+    pub fn serving(&self) -> Value {
+        let said = self.ear.said.lock().unwrap();
+        said.serving.clone().unwrap_or_default()
+    }
+
     /// The token that it printed with the links.
     pub fn token(&self) -> String {
         let said = self.ear.said.lock().unwrap();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Control and numbers: `/api/v1`.
 
+mod invitation;
 mod scene;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
     program::scene::{Layout, Overlays},
+    source::guest::Seats,
     stats::{Status, ViewerRow},
 };
 
@@ -33,6 +35,7 @@ struct Api {
     token: Arc<str>,
     control: Control,
     scene: SceneSource,
+    seats: Seats,
 }
 
 /// What is on screen and over it; `None` when the engine has ended.
@@ -45,12 +48,14 @@ pub(super) fn routes(serving: &Serving) -> Router {
         token: serving.api_token.as_str().into(),
         control: serving.control.clone(),
         scene: serving.scene.clone(),
+        seats: serving.seats.clone(),
     };
     Router::new()
         .route("/api/v1/status", get(status))
         .route("/api/v1/viewers", get(viewers))
         .route("/api/v1/viewers/{id}", delete(kick))
         .merge(scene::routes())
+        .merge(invitation::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))

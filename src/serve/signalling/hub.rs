@@ -8,11 +8,18 @@ use gst_plugin_webrtc_signalling::handlers::Handler;
 use gst_plugin_webrtc_signalling_protocol as p;
 use tokio::sync::{mpsc, watch};
 
-use super::{FromSocket, PeerId, new_peer_id};
+use super::{
+    FromSocket, PeerId,
+    incoming::{Host, NO_RIGHT, Told},
+    new_peer_id,
+};
 use crate::{
     audience::Who,
     error::ServeError,
-    serve::webrtc::{Leg, SessionId},
+    serve::{
+        reception::{Reception, Right},
+        webrtc::{Leg, SessionId},
+    },
 };
 
 /// Sockets at one time; each costs memory only.
@@ -21,7 +28,7 @@ const SOCKETS: usize = 4096;
 const SESSIONS_PER_PEER: usize = 16;
 
 /// Our addresses as messages of their own: webrtcbin of GStreamer 1.22 does not read those in a description.
-fn candidates(sdp: &p::SdpMessage) -> Vec<p::PeerMessageInner> {
+pub(super) fn candidates(sdp: &p::SdpMessage) -> Vec<p::PeerMessageInner> {
     let (p::SdpMessage::Offer { sdp } | p::SdpMessage::Answer { sdp }) = sdp;
     let lines = sdp.lines().filter_map(|line| line.strip_prefix("a="));
     lines
@@ -36,6 +43,8 @@ fn candidates(sdp: &p::SdpMessage) -> Vec<p::PeerMessageInner> {
 
 struct Peer {
     who: Who,
+    /// By what right it may be a guest.
+    right: Option<Right>,
     tell: mpsc::Sender<p::OutgoingMessage>,
 }
 
@@ -50,17 +59,21 @@ struct Hub {
     /// Sessions by the protocol's names: who watches, and the leg's name.
     sessions: HashMap<String, (PeerId, Option<SessionId>)>,
     names: HashMap<SessionId, String>,
+    /// Guests.
+    host: Host,
 }
 
 /// Run the hub until all handles and sockets are gone, or the leg is.
 pub(super) async fn run(
     leg: Leg,
+    reception: Reception,
     mut sockets: mpsc::Receiver<FromSocket>,
     mut air: watch::Receiver<bool>,
 ) {
     let (to_handler, input) = futures::channel::mpsc::unbounded();
     let mut handler = Handler::new(Box::pin(input));
     let mut ended = leg.ended();
+    let mut guests_ended = reception.guests().ended();
     let mut hub = Hub {
         leg,
         me: new_peer_id(),
@@ -69,8 +82,10 @@ pub(super) async fn run(
         peers: HashMap::new(),
         sessions: HashMap::new(),
         names: HashMap::new(),
+        host: Host::new(reception),
     };
     hub.say(p::IncomingMessage::NewPeer);
+    hub.tell(hub.host.me.clone(), Some(p::IncomingMessage::NewPeer));
     let now = *air.borrow_and_update();
     hub.set_air(now);
     loop {
@@ -81,6 +96,7 @@ pub(super) async fn run(
             },
             out = handler.next() => match out {
                 Some((peer, message)) if peer == hub.me => hub.producer(message).await,
+                Some((peer, message)) if peer == hub.host.me => hub.hear(message),
                 Some((peer, message)) => hub.deliver(&peer, message),
                 None => break,
             },
@@ -88,6 +104,17 @@ pub(super) async fn run(
                 Some(id) => hub.lost(id),
                 None => break,
             },
+            id = guests_ended.recv() => match id {
+                Some(id) => {
+                    let told = hub.host.lost(id);
+                    hub.pass_on(told);
+                }
+                None => break,
+            },
+            answered = hub.host.answered() => {
+                let told = hub.host.answer(answered);
+                hub.pass_on(told);
+            }
             changed = air.changed() => match changed {
                 Ok(()) => {
                     let now = *air.borrow_and_update();
@@ -115,7 +142,28 @@ impl Hub {
         let _ = self.handler.unbounded_send((peer, message));
     }
 
-    fn deliver(&mut self, peer: &str, message: p::OutgoingMessage) {
+    /// What the handler tells the host of guests.
+    fn hear(&mut self, message: p::OutgoingMessage) {
+        let peers = &self.peers;
+        let who = |peer: &str| peers.get(peer).map(|p| (p.who.clone(), p.right.clone()));
+        let told = self.host.hear(message, who);
+        self.pass_on(told);
+    }
+
+    fn pass_on(&mut self, told: impl IntoIterator<Item = Told>) {
+        for told in told {
+            match told {
+                Told::Handler(message) => self.tell(self.host.me.clone(), Some(message)),
+                Told::Peer(peer, message) => self.deliver(&peer, message),
+            }
+        }
+    }
+
+    fn deliver(&mut self, peer: &str, mut message: p::OutgoingMessage) {
+        // Nor of guests.
+        if let p::OutgoingMessage::List { producers } = &mut message {
+            producers.retain(|producer| producer.id == self.me);
+        }
         if let p::OutgoingMessage::PeerStatusChanged(status) = &message {
             // Viewers are not told of each other.
             let about = status.peer_id.as_deref();
@@ -135,15 +183,27 @@ impl Hub {
 
     fn socket(&mut self, from: FromSocket) {
         match from {
-            FromSocket::Came(id, who, tell) => {
+            FromSocket::Came(id, (who, right), tell) => {
                 // Dropping `tell` closes the socket.
                 if self.peers.len() < SOCKETS {
-                    self.peers.insert(id.clone(), Peer { who, tell });
+                    self.peers.insert(id.clone(), Peer { who, right, tell });
                     self.tell(id, Some(p::IncomingMessage::NewPeer));
                 }
             }
             FromSocket::Said(id, message) => match self.filter(&id, message) {
-                Ok(Some(message)) => self.tell(id, Some(message)),
+                Ok(Some(message)) => {
+                    let then = match &message {
+                        p::IncomingMessage::SetPeerStatus(status) => self.host.status(&id, status),
+                        p::IncomingMessage::NewPeer
+                        | p::IncomingMessage::StartSession(_)
+                        | p::IncomingMessage::EndSession(_)
+                        | p::IncomingMessage::Peer(_)
+                        | p::IncomingMessage::List
+                        | p::IncomingMessage::ListConsumers => None,
+                    };
+                    self.tell(id, Some(message));
+                    self.pass_on(then);
+                }
                 Ok(None) => (),
                 Err(details) => {
                     let details = details.into();
@@ -152,6 +212,7 @@ impl Hub {
             },
             FromSocket::Went(id) => {
                 self.peers.remove(&id);
+                self.host.gone(&id);
                 self.tell(id, None);
             }
         }
@@ -164,14 +225,22 @@ impl Hub {
         message: p::IncomingMessage,
     ) -> Result<Option<p::IncomingMessage>, &'static str> {
         use p::IncomingMessage as In;
-        let is_own = |session: &String| {
-            let session = self.sessions.get(session);
+        let is_own = |session_name: &String| {
+            let session = self.sessions.get(session_name);
             session.is_some_and(|(consumer, _)| consumer == peer)
+                || self.host.is_with(session_name, peer)
         };
         match message {
             In::NewPeer => Err("You are a peer already."),
-            In::SetPeerStatus(status) if status.producing() || status.consuming() => {
-                Err("This server has one producer; you may be a listener.")
+            In::SetPeerStatus(status) if status.consuming() => {
+                Err("This server starts no sessions; you may be a listener.")
+            }
+            In::SetPeerStatus(status) if status.producing() => {
+                let may = self.peers.get(peer).is_some_and(|p| p.right.is_some());
+                match may {
+                    true => Ok(Some(In::SetPeerStatus(status))),
+                    false => Err(NO_RIGHT),
+                }
             }
             In::SetPeerStatus(status) => {
                 // Nobody else sees it, so there is no need to keep what it says of itself.
@@ -180,6 +249,9 @@ impl Hub {
                     ..status
                 };
                 Ok(Some(In::SetPeerStatus(status)))
+            }
+            In::StartSession(start) if start.peer_id != self.me => {
+                Err("There is no such producer.")
             }
             In::StartSession(start) => {
                 let sessions = self.sessions.values();

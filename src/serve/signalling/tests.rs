@@ -15,22 +15,37 @@ use str0m::change::SdpOffer;
 use tokio::sync::{mpsc, watch};
 
 use super::{FromSocket, Signalling, new_peer_id};
-use crate::serve::webrtc::rig::{PATIENCE, Rig, Viewer, rig, settings, who};
+use crate::{
+    serve::{
+        guests::rig::Sender,
+        reception::{
+            Right,
+            rig::{Made, reception},
+        },
+        webrtc::rig::{PATIENCE, Rig, Viewer, rig, settings, who},
+    },
+    source::guest::Seats,
+};
 
 struct Server {
     rig: Rig,
     air: watch::Sender<bool>,
     signalling: Signalling,
+    seats: Seats,
+    made: Made,
 }
 
 fn server() -> Server {
     let rig = rig(settings());
     let (air, seen) = watch::channel(true);
-    let signalling = Signalling::start(rig.leg.clone(), seen);
+    let (reception, seats, made) = reception();
+    let signalling = Signalling::start(rig.leg.clone(), reception, seen);
     Server {
         rig,
         air,
         signalling,
+        seats,
+        made,
     }
 }
 
@@ -42,10 +57,14 @@ struct Peer {
 
 impl Peer {
     async fn new(server: &Server) -> Peer {
+        Peer::with(server, None).await
+    }
+
+    async fn with(server: &Server, right: Option<Right>) -> Peer {
         let (tell, told) = mpsc::channel(64);
         let hub = server.signalling.hub.clone();
         let id = new_peer_id();
-        let came = FromSocket::Came(id.clone(), who(), tell);
+        let came = FromSocket::Came(id.clone(), (who(), right), tell);
         assert!(hub.send(came).await.is_ok());
         let mut peer = Peer { id, hub, told };
         let welcome = peer.told().await;
@@ -260,7 +279,7 @@ async fn a_peer_who_does_not_read_is_let_go() {
     let (tell, mut told) = mpsc::channel(1);
     let id = new_peer_id();
     let hub = &server.signalling.hub;
-    let came = FromSocket::Came(id.clone(), who(), tell);
+    let came = FromSocket::Came(id.clone(), (who(), None), tell);
     assert!(hub.send(came).await.is_ok());
     for _ in 0..10 {
         let said = FromSocket::Said(id.clone(), In::List);
@@ -275,4 +294,91 @@ async fn a_peer_who_does_not_read_is_let_go() {
         closed.await;
     });
     assert!(closed.await.is_ok());
+}
+
+impl Peer {
+    /// Produce: answer the start of the session with an offer, as gstwebrtc-api does.
+    async fn produce(&mut self) -> (Sender, String) {
+        self.say(In::SetPeerStatus(PeerStatus {
+            roles: vec![PeerRole::Producer],
+            meta: Some(serde_json::json!({"name": "Grace"})),
+            peer_id: None,
+        }))
+        .await;
+        let started = self.told().await;
+        let Out::StartSession { session_id, .. } = started else {
+            panic!("{started:?}");
+        };
+        let (mut sender, sdp, pending) = Sender::new().await;
+        self.say(In::Peer(PeerMessage {
+            session_id: session_id.clone(),
+            peer_message: PeerMessageInner::Sdp(SdpMessage::Offer { sdp }),
+        }))
+        .await;
+        match self.told().await {
+            Out::Peer(PeerMessage {
+                peer_message: PeerMessageInner::Sdp(SdpMessage::Answer { sdp }),
+                ..
+            }) => sender.accept(&sdp, pending),
+            other => panic!("{other:?}"),
+        }
+        sender.connected().await;
+        (sender, session_id)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_with_an_invitation_becomes_a_guest_and_nobody_else_sees_it() {
+    let server = server();
+    let seat = server.seats.open(&[1]);
+    let word = server.seats.invitation(1).unwrap();
+    let mut watcher = Peer::new(&server).await;
+    watcher.status(PeerRole::Listener).await;
+    let mut guest = Peer::with(&server, Some(Right::Word(word))).await;
+    let (mut sender, session) = guest.produce().await;
+    let row = server.seats.row(1).unwrap();
+    assert_eq!((row.name.as_str(), row.connected), ("Grace", true));
+    assert_eq!(server.seats.invitation(1), None);
+
+    let listed = watcher.producers().await;
+    assert_eq!(listed.len(), 1, "the broadcast alone");
+    watcher
+        .say(In::StartSession(StartSessionMessage {
+            peer_id: guest.id.clone(),
+            offer: None,
+        }))
+        .await;
+    assert!(matches!(watcher.told().await, Out::Error { .. }));
+
+    drop(seat);
+    assert_eq!(guest.ended().await, session);
+    sender.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_stops_producing_or_closes_the_socket_has_left() {
+    let server = server();
+    for close in [false, true] {
+        let mut guest = Peer::with(&server, Some(Right::Own)).await;
+        let (mut sender, _) = guest.produce().await;
+        assert_eq!(server.made.lock().len(), 1);
+        if close {
+            let went = FromSocket::Went(guest.id.clone());
+            assert!(guest.hub.send(went).await.is_ok());
+        } else {
+            guest
+                .say(In::SetPeerStatus(PeerStatus {
+                    roles: vec![],
+                    meta: None,
+                    peer_id: None,
+                }))
+                .await;
+        }
+        sender.closed().await;
+        let id = server.made.lock().first().map(|(id, _)| *id);
+        if let Some(id) = id {
+            let there = server.seats.left(id).await && server.seats.taken(id).await;
+            assert!(!there, "its source goes too");
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod payload;
 #[cfg(test)]
 pub(in crate::serve) mod rig;
 mod session;
-mod socket;
+pub(in crate::serve) mod socket;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -27,14 +27,17 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{audience::Audience, audience::Who, encode::Encoders, error::ServeError};
+pub(in crate::serve) use session::refused;
 use socket::Wire;
+pub(in crate::serve) use thread::confined;
 
 /// A session's name: not to be guessed, so that knowing it is the right to end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u128);
 
 impl SessionId {
-    fn random() -> Self {
+    /// A new one.
+    pub(in crate::serve) fn random() -> Self {
         SessionId(rand::random())
     }
 }

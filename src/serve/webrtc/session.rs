@@ -22,6 +22,7 @@ use crate::{
     audience::{Audience, Guard, Transport, Who},
     encode::{Codec, RungId},
 };
+pub(in crate::serve) use negotiate::refused;
 pub(super) use negotiate::{Offered, OnAir};
 
 /// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.

@@ -44,7 +44,7 @@ struct Socket {
 }
 
 /// All sockets of the leg.
-pub(super) struct Wire {
+pub(in crate::serve) struct Wire {
     sockets: Vec<Socket>,
     /// Only this computer may watch.
     loopback: bool,
@@ -57,7 +57,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// One socket per address, on one port if possible, so that a firewall needs one rule.
-    pub(super) fn open(ips: &[IpAddr]) -> Result<Vec<std::net::UdpSocket>, ServeError> {
+    pub(in crate::serve) fn open(ips: &[IpAddr]) -> Result<Vec<std::net::UdpSocket>, ServeError> {
         let mut port = 0;
         let mut sockets = Vec::new();
         let mut failed = None;
@@ -82,7 +82,7 @@ impl Wire {
     }
 
     /// Take over the sockets; inside the runtime that will use them.
-    pub(super) fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Wire> {
+    pub(in crate::serve) fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Wire> {
         let take = |socket| Socket::new(socket, false);
         let sockets: Vec<_> = sockets.into_iter().map(take).collect::<io::Result<_>>()?;
         Ok(Wire {
@@ -97,7 +97,7 @@ impl Wire {
 
     /// While somebody watches on loopback: be there under this computer's other addresses too, for this computer
     /// alone. GStreamer's webrtcbin (libnice) uses no loopback address, and cannot even send to one.
-    pub(super) fn open_own(&mut self) {
+    pub(in crate::serve) fn open_own(&mut self) {
         if !self.loopback || self.sockets.iter().any(|s| s.own) {
             return;
         }
@@ -113,17 +113,22 @@ impl Wire {
     }
 
     /// Nobody watches any more.
-    pub(super) fn close_own(&mut self) {
+    pub(in crate::serve) fn close_own(&mut self) {
         self.sockets.retain(|s| !s.own);
     }
 
     /// Where viewers reach us.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    pub(in crate::serve) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.sockets.iter().map(|s| s.address)
     }
 
     /// Send a datagram, now or with others of its kind.
-    pub(super) fn send(&mut self, source: SocketAddr, destination: SocketAddr, datagram: &[u8]) {
+    pub(in crate::serve) fn send(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) {
         let fits = self.batch.is_some_and(|batch| {
             batch.source == source
                 && batch.destination == destination
@@ -158,7 +163,7 @@ impl Wire {
     }
 
     /// Send what was collected.
-    pub(super) fn flush(&mut self) {
+    pub(in crate::serve) fn flush(&mut self) {
         let Some(batch) = self.batch.take() else {
             return;
         };
@@ -179,12 +184,12 @@ impl Wire {
     }
 
     /// Datagrams that no socket would take.
-    pub(super) fn lost(&self) -> u64 {
+    pub(in crate::serve) fn lost(&self) -> u64 {
         self.lost
     }
 
     /// Ready when a socket has something to read, or can take more of its backlog.
-    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::serve) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         for socket in &self.sockets {
             if socket.io.poll_recv_ready(cx).is_ready()
                 || (socket.waiting > 0 && socket.io.poll_send_ready(cx).is_ready())
@@ -196,7 +201,7 @@ impl Wire {
     }
 
     /// Send of the backlog what can be sent.
-    pub(super) fn drain_backlog(&mut self) {
+    pub(in crate::serve) fn drain_backlog(&mut self) {
         for socket in &mut self.sockets {
             while let Some((batch, bytes)) = socket.backlog.pop_front() {
                 if socket.try_send(batch, &bytes) {
@@ -210,7 +215,7 @@ impl Wire {
     }
 
     /// Read once from each socket that has something; `false` when there is nothing left.
-    pub(super) fn receive(&mut self, inbox: &mut Inbox) -> bool {
+    pub(in crate::serve) fn receive(&mut self, inbox: &mut Inbox) -> bool {
         inbox.datagrams.clear();
         let room = (DATAGRAM * self.gro()).min(65_536);
         inbox
@@ -306,7 +311,7 @@ impl Socket {
 
 /// Buffers for incoming datagrams, and where they lie.
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(in crate::serve) struct Inbox {
     buffers: Vec<Vec<u8>>,
     datagrams: Vec<Datagram>,
 }
@@ -322,7 +327,9 @@ struct Datagram {
 
 impl Inbox {
     /// Source, destination and bytes of each.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, &[u8])> {
+    pub(in crate::serve) fn datagrams(
+        &self,
+    ) -> impl Iterator<Item = (SocketAddr, SocketAddr, &[u8])> {
         self.datagrams.iter().map(|d| {
             let bytes = &self.buffers[d.buffer][d.start..d.end];
             (d.source, d.destination, bytes)

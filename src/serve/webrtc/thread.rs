@@ -109,7 +109,7 @@ struct LegThread {
 }
 
 /// Run a session's code. A bug in the protocol stack that a viewer's input triggers ends that session, not all.
-fn confined<T>(f: impl FnOnce() -> T) -> Option<T> {
+pub(in crate::serve) fn confined<T>(f: impl FnOnce() -> T) -> Option<T> {
     // The session is dropped after a panic, so no half-changed state is seen again.
     catch_unwind(AssertUnwindSafe(f)).ok()
 }

@@ -6,6 +6,7 @@ mod deck;
 pub(super) mod device;
 mod frames;
 mod generated;
+mod guest;
 mod media;
 mod screen;
 
@@ -23,7 +24,12 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 pub(super) use deck::{After, Deck};
 
-use super::{AudioSpec, Device, Spec, VideoSpec, Watch, choice::Memory, frames::Inboxes};
+use super::{
+    AudioSpec, Device, Spec, VideoSpec, Watch,
+    choice::Memory,
+    frames::Inboxes,
+    guest::{Seat, Seats},
+};
 use crate::{
     encode::EncodeSettings,
     error::SourceError,
@@ -47,6 +53,8 @@ pub(super) enum Said {
     Warning(Option<SourceError>),
     /// Nothing more will come; what is shown stays.
     Over(SourceError),
+    /// All of it went away, and may come back by itself.
+    Away(SourceError),
     /// It does not work (any more).
     Failed(SourceError),
 }
@@ -121,6 +129,8 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     /// Where pictures that are sent wait for their sources.
     pub(crate) inboxes: Inboxes,
+    /// Where guests sit.
+    pub(crate) seats: Seats,
 }
 
 /// One opening of one source.
@@ -132,6 +142,8 @@ pub(super) struct Opening {
     pub(super) memory: Arc<Mutex<Memory>>,
     /// What is to be played, for files and links.
     pub(super) deck: Option<Arc<Mutex<Deck>>>,
+    /// Who is to be shown, for guests.
+    pub(super) seat: Option<Arc<Seat>>,
 }
 
 pub(super) type Tell = mpsc::UnboundedSender<Said>;
@@ -153,9 +165,10 @@ pub(super) fn open(spec: &Spec, opening: &Opening) -> Result<Open, SourceError> 
         Spec::Video(VideoSpec::Folder(path)) => frames::folder(path, opening),
         Spec::Video(VideoSpec::Frames(name)) => Ok(frames::sent(name, opening)),
         Spec::Video(VideoSpec::Stdin(format)) => frames::stdin(format, opening),
-        Spec::Video(VideoSpec::Guest) | Spec::Audio(AudioSpec::Guest) => {
-            Err(SourceError::Missing { element: text })
-        }
+        Spec::Video(VideoSpec::Guest) | Spec::Audio(AudioSpec::Guest) => match &opening.seat {
+            Some(seat) => guest::open(&text, seat, opening),
+            None => Err(failed(&text, &"it has no seat")),
+        },
     }
 }
 

@@ -55,7 +55,8 @@ impl OnAir {
     }
 }
 
-fn refused(e: impl std::fmt::Display) -> ServeError {
+/// The error for a description that cannot be used, in one line.
+pub(in crate::serve) fn refused(e: impl std::fmt::Display) -> ServeError {
     // One line, whatever the parser quotes.
     let words = e.to_string();
     let mut words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
