@@ -61,10 +61,17 @@ pub fn places(kind: LayoutKind, n: usize, width: u32, height: u32) -> Vec<Tile> 
     }
 }
 
+/// What comes from outside may be anything; what is no number becomes the smallest.
+fn within(x: f32, low: f64, high: f64) -> f64 {
+    match x.is_nan() {
+        true => low,
+        false => f64::from(x).clamp(low, high),
+    }
+}
+
 /// The small picture of a picture in picture: of the program's shape, in a corner.
 fn small(corner: Corner, size: f32, width: u32, height: u32) -> Tile {
-    // A layout from outside may say anything; what is no number becomes the smallest.
-    let share = f64::from(size).max(0.1).min(0.5);
+    let share = within(size, 0.1, 0.5);
     let even = |x: f64| (x.round() as i32) & !1;
     let (w, h) = (
         even(f64::from(width) * share),
@@ -123,7 +130,7 @@ pub fn cut(framing: &Framing, (width, height): (u32, u32), aspect: f64, place: &
         right,
         bottom,
     } = framing.crop;
-    let share = |x: f32| f64::from(x).max(0.0).min(0.9);
+    let share = |x: f32| within(x, 0.0, 0.9);
     // Of both sides together at least a tenth stays.
     let pair = |a: f32, b: f32| {
         let (a, b) = (share(a), share(b));

@@ -452,6 +452,8 @@ impl Aerial {
             "after Ctrl-C: {status}\n{}",
             self.said()
         );
+        // GStreamer's own complaints about how it is used.
+        assert!(!self.said().contains("CRITICAL"), "{}", self.said());
         self.home.assert_nothing_left();
         took
     }

@@ -220,7 +220,7 @@ fn connect(bin: &gst::Bin, opening: &Opening) -> Arc<AtomicU64> {
                 pad.current_caps(),
                 pad.sticky_event::<gst::event::Segment>(0),
             ) else {
-                return gst::PadProbeReturn::Drop;
+                return gst::PadProbeReturn::Handled;
             };
             let sample = gst::Sample::builder()
                 .buffer(buffer)
@@ -233,7 +233,7 @@ fn connect(bin: &gst::Bin, opening: &Opening) -> Arc<AtomicU64> {
             if first.swap(false, Relaxed) {
                 let _ = tell.send(Said::First(kind));
             }
-            gst::PadProbeReturn::Drop
+            gst::PadProbeReturn::Handled
         });
     }
     samples

@@ -73,9 +73,14 @@ impl Bridge {
         format!("{}frames/{name}", self.model.broadcast.link())
     }
 
-    /// Where others send what this source shows, if they do.
+    /// Where others send what this source shows, or the invitation of a guest, if it is such a source.
     pub fn address_of(&self, item: &SourceItem) -> Option<String> {
         let spec = item.spec();
+        if spec == "guest" {
+            let link = self.model.broadcast.link();
+            let path = self.studio.invitation(item.id())?;
+            return Some(format!("{}{path}", link.trim_end_matches('/')));
+        }
         let name = spec.strip_prefix("frames:")?;
         Some(self.frames_address(name))
     }
