@@ -22,17 +22,27 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Bring one more picture on screen, where this layout has room for it; else in place of the last one.
-    pub fn bring(&mut self, id: SourceId) {
-        if self.pictures.contains(&id) {
-            return;
-        }
-        let room = match self.kind {
+    /// How many pictures it has room for.
+    fn room(&self) -> usize {
+        match self.kind {
             LayoutKind::Full => 1,
             LayoutKind::PictureInPicture { .. } | LayoutKind::SideBySide => 2,
             LayoutKind::Grid => usize::MAX,
-        };
-        self.pictures.truncate(room - 1);
+        }
+    }
+
+    /// Whether this picture is seen: those for which there is no room wait behind the others.
+    pub fn shows(&self, id: SourceId) -> bool {
+        self.pictures.iter().take(self.room()).any(|p| *p == id)
+    }
+
+    /// Bring one more picture on screen, where this layout has room for it; else in place of the last one.
+    pub fn bring(&mut self, id: SourceId) {
+        if self.shows(id) {
+            return;
+        }
+        self.pictures.retain(|p| *p != id);
+        self.pictures.truncate(self.room() - 1);
         self.pictures.push(id);
     }
 }
@@ -255,6 +265,22 @@ mod tests {
             LayoutKind::Full
         );
         assert!(serde_json::from_str::<Layout>(r#"{"knid":"full"}"#).is_err());
+    }
+
+    #[test]
+    fn a_new_picture_takes_the_place_of_the_last_one_where_there_is_no_room() {
+        let mut layout = Layout {
+            kind: LayoutKind::SideBySide,
+            pictures: vec![1, 2, 3],
+        };
+        assert!(layout.shows(2) && !layout.shows(3));
+        layout.bring(3);
+        assert_eq!(layout.pictures, [1, 3]);
+        layout.bring(1);
+        assert_eq!(layout.pictures, [1, 3]);
+        layout.kind = LayoutKind::Full;
+        layout.bring(3);
+        assert_eq!(layout.pictures, [3]);
     }
 
     #[test]

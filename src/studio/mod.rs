@@ -533,7 +533,7 @@ fn source_row(
         warning: s.warning.as_ref().map(with_remedy),
         spec: s.spec,
         partner: s.partner,
-        shown: picture.then(|| layout.pictures.contains(&s.id)),
+        shown: picture.then(|| layout.shows(s.id)),
         framing: picture.then_some(s.framing),
         strip: (!picture).then_some(s.strip),
         levels: levels.filter(|_| !picture).map(|l| LevelRow {

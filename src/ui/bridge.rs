@@ -181,7 +181,7 @@ impl Bridge {
             Event::SourceOrder(ids) => arrange(&model.sources, &ids),
             Event::Layout(layout) => {
                 items::<SourceItem>(&model.sources)
-                    .for_each(|item| item.show(layout.pictures.contains(&item.id())));
+                    .for_each(|item| item.show(layout.shows(item.id())));
                 model.scene.set_layout(layout);
             }
             Event::Overlays(overlays) => model.scene.set_overlays(overlays),
@@ -258,7 +258,7 @@ impl Bridge {
             Some((_, item)) => item.update(status),
             None => {
                 let item = SourceItem::new(status, &self.devices.borrow());
-                item.show(self.model.scene.layout().pictures.contains(&status.id));
+                item.show(self.model.scene.layout().shows(status.id));
                 sources.append(&item);
             }
         }

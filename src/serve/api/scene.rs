@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{Api, refusal, say};
 use crate::{
-    error::StudioError,
+    error::{SpecError, StudioError},
     message::{Command, MediaKind, NewSource, Outcome, Playback, SourceId},
     program::scene::{Framing, Layout, LayoutKind, Overlays, Strip, Transition},
     source::Spec,
@@ -90,12 +90,9 @@ fn yes() -> bool {
 }
 
 impl Wanted {
-    fn spec(&self) -> Result<Spec, Response> {
-        let (Some(kind), Some(spec)) = (self.kind, &self.spec) else {
-            let sentence = "A new source needs \"kind\" (video or audio) and \"spec\".";
-            return Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
-        };
-        Spec::parse(kind, spec).map_err(|e| refusal(&StudioError::Spec(e)))
+    fn spec(&self) -> Option<Result<Spec, SpecError>> {
+        let spec = self.spec.as_ref()?;
+        Some(Spec::parse(self.kind?, spec))
     }
 }
 
@@ -128,7 +125,15 @@ async fn put_sources(
                 return Err(refusal(&StudioError::NoSuchSource(id)));
             }
             Some(_) => new.push(None),
-            None => new.push(Some(one.spec()?)),
+            None => match one.spec() {
+                Some(spec) => {
+                    new.push(Some(spec.map_err(|e| refusal(&StudioError::Spec(e)))?));
+                }
+                None => {
+                    let sentence = "A new source needs \"kind\" (video or audio) and \"spec\".";
+                    return Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+                }
+            },
         }
     }
     for row in &before {
@@ -276,11 +281,11 @@ async fn remove_source(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn scene(api: &Api) -> Result<(Layout, Overlays), Response> {
-    (api.scene)().ok_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
+fn scene(api: &Api) -> Result<(Layout, Overlays), StatusCode> {
+    (api.scene)().ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-async fn layout(State(api): State<Api>) -> Result<Json<Layout>, Response> {
+async fn layout(State(api): State<Api>) -> Result<Json<Layout>, StatusCode> {
     scene(&api).map(|(layout, _)| Json(layout))
 }
 
@@ -301,7 +306,7 @@ async fn put_layout(
     body: Result<Json<NewLayout>, JsonRejection>,
 ) -> Result<Json<Layout>, Response> {
     let Json(new) = body.map_err(|e| unread(&e))?;
-    let (before, _) = scene(&api)?;
+    let (before, _) = scene(&api).map_err(IntoResponse::into_response)?;
     let layout = Layout {
         kind: new.kind,
         pictures: new.pictures.unwrap_or(before.pictures),
@@ -311,10 +316,11 @@ async fn put_layout(
         ms => Transition::Fade(Duration::from_millis(ms)),
     };
     ask(&api, Command::SetLayout(layout, how)).await?;
-    scene(&api).map(|(layout, _)| Json(layout))
+    let (now, _) = scene(&api).map_err(IntoResponse::into_response)?;
+    Ok(Json(now))
 }
 
-async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, Response> {
+async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, StatusCode> {
     scene(&api).map(|(_, overlays)| Json(overlays))
 }
 
@@ -324,7 +330,8 @@ async fn put_overlays(
 ) -> Result<Json<Overlays>, Response> {
     let Json(new) = body.map_err(|e| unread(&e))?;
     ask(&api, Command::SetOverlays(new)).await?;
-    scene(&api).map(|(_, overlays)| Json(overlays))
+    let (_, now) = scene(&api).map_err(IntoResponse::into_response)?;
+    Ok(Json(now))
 }
 
 /// Whether the program is, or is to be, on the air.

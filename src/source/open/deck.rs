@@ -124,13 +124,13 @@ impl Deck {
             Item::Link(link) if self.duration.is_none() && self.items.len() == 1 => {
                 After::Over(SourceError::StreamEnded(link.host()))
             }
-            _ if last && !self.looped => {
+            Item::File(_) | Item::Link(_) if last && !self.looped => {
                 let over = SourceError::Finished(self.name());
                 self.index = 0;
                 After::Over(over)
             }
-            _ if self.items.len() == 1 => After::Again,
-            _ => {
+            Item::File(_) | Item::Link(_) if self.items.len() == 1 => After::Again,
+            Item::File(_) | Item::Link(_) => {
                 self.turn(true);
                 After::Next
             }

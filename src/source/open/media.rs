@@ -385,10 +385,8 @@ impl Streams {
 fn is_still(pad: &gst::Pad) -> bool {
     let mut query = gst::query::Duration::new(gst::Format::Time);
     let known = pad.query(&mut query);
-    let duration = match query.result() {
-        gst::GenericFormattedValue::Time(Some(t)) => t,
-        _ => gst::ClockTime::ZERO,
-    };
+    let duration = Option::<gst::ClockTime>::try_from(query.result());
+    let duration = duration.ok().flatten().unwrap_or(gst::ClockTime::ZERO);
     !known || duration <= gst::ClockTime::from_mseconds(100)
 }
 

@@ -125,6 +125,9 @@ impl SourceItem {
             return;
         };
         let (tone, words, remedy) = match (&status.state, &status.warning) {
+            (SourceState::Starting, _) if status.spec == "guest" => {
+                (Tone::Busy, gettext("Waiting for the guest"), String::new())
+            }
             (SourceState::Starting, _) => (Tone::Busy, gettext("Starting…"), String::new()),
             (SourceState::Live, Some(warning)) => {
                 let notice = notice::source(warning);
