@@ -34,8 +34,7 @@ class Story:
     def __exit__(self, kind, error, trace):
         try:
             if kind is None:
-                self.ui.keys("ctrl+q")
-                code = self.app.wait(20)
+                code = self._quit()
                 assert code == 0, f"it ended with {code}"
                 return
             self.shot("failed")
@@ -45,6 +44,16 @@ class Story:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+
+    def _quit(self):
+        """Leaves by the keyboard. A key that is pressed while the window manager moves the focus reaches nobody."""
+        for _ in range(3):
+            self.ui.keys("ctrl+q")
+            try:
+                return self.app.wait(15)
+            except subprocess.TimeoutExpired:
+                self.shot("still there")
+        raise AssertionError("it does not end")
 
     def _address(self):
         for _, node in self.ui.nodes():

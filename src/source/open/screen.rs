@@ -156,7 +156,7 @@ fn keep_pace(pad: &gst::Pad, fps: u32) {
         };
         let mut last = last.lock();
         if last.is_some_and(|last| last <= now && now - last < least) {
-            return gst::PadProbeReturn::Drop;
+            return gst::PadProbeReturn::Handled;
         }
         *last = Some(now);
         gst::PadProbeReturn::Ok
