@@ -306,8 +306,9 @@ fn the_wrong_microphone_is_never_heard() {
     viewer.wait_more(30_000);
 
     let [left, _] = sound::decode(&file_of(&viewer, &aerial, "heard.webm"));
-    // Windows of 50 ms that overlap: nothing of the other one, however short.
-    for start in (0..left.len().saturating_sub(2400)).step_by(1200) {
+    // Windows of 50 ms that overlap: nothing of the other one, however short. But for the first 80 ms, in which an Opus
+    // decoder that joins in the middle finds its feet (RFC 7845, section 4.6).
+    for start in (3840..left.len().saturating_sub(2400)).step_by(1200) {
         let strength = sound::strength(&left[start..start + 2400], 440.0);
         // Where the chosen one begins or ends there is a little of every frequency.
         let chosen = sound::strength(&left[start..start + 2400], 880.0);
