@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use studio::encode::CODECS;
+use studio::encode::{Ability, CODECS, Place, Unable, ability};
 
 /// What for, element, Debian package, whether Aerial is of no use without.
 const ELEMENTS: &[(&str, &str, &str, bool)] = &[
@@ -90,14 +90,6 @@ fn screens() -> String {
 pub fn run() -> ExitCode {
     let mut complete = true;
     let mut out = io::stdout().lock();
-    let codecs = CODECS.iter().map(|c| {
-        (
-            c.label,
-            c.element,
-            c.package,
-            matches!(c.name, "vp8" | "opus"),
-        )
-    });
     let _ = writeln!(
         out,
         "Aerial {}, {}",
@@ -112,7 +104,7 @@ pub fn run() -> ExitCode {
     let _ = writeln!(out, "Sandbox: {sandbox}");
     let _ = writeln!(out, "{}", screens());
     // The registry is asked, not gst-inspect: that one compares version numbers that mean nothing here.
-    for (what, element, package, essential) in ELEMENTS.iter().copied().chain(codecs) {
+    for (what, element, package, essential) in ELEMENTS.iter().copied() {
         let line = match gst::ElementFactory::find(element) {
             Some(_) => format!("  ok       {element} ({what})"),
             None => {
@@ -123,11 +115,38 @@ pub fn run() -> ExitCode {
         };
         let _ = writeln!(out, "{line}");
     }
+    for codec in CODECS {
+        let ability = ability(codec);
+        complete &= ability.best(None).is_ok() || !matches!(codec.name, "vp8" | "opus");
+        tell(&mut out, &ability);
+    }
     if complete {
         let _ = writeln!(out, "Everything that is needed is there.");
         ExitCode::SUCCESS
     } else {
         let _ = writeln!(out, "Aerial cannot broadcast without what is MISSING.");
         ExitCode::FAILURE
+    }
+}
+
+/// A line for each encoder of a codec: whether it works, tried just now.
+fn tell(out: &mut impl Write, ability: &Ability) {
+    let label = ability.codec.label;
+    let best = ability.best(None).ok().map(|e| e.element);
+    for (encoder, able) in &ability.encoders {
+        let (element, place) = (encoder.element, encoder.place.label());
+        let line = match able {
+            Ok(()) if best == Some(element) => {
+                format!("  ok       {element} ({label}, {place}): taken")
+            }
+            Ok(()) => format!("  ok       {element} ({label}, {place})"),
+            Err(Unable::Failed(why)) => format!("  broken   {element} ({label}, {place}): {why}"),
+            // What the hardware of this computer may not have is no loss while there is another.
+            Err(Unable::Missing(package)) if best.is_none() || encoder.place == Place::Software => {
+                format!("  missing  {element} ({label}, {place}): install {package}")
+            }
+            Err(Unable::Missing(_)) => format!("  -        {element} ({label}, {place})"),
+        };
+        let _ = writeln!(out, "{line}");
     }
 }

@@ -71,6 +71,26 @@ pub enum SpecError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// An encoder that is installed but does not work on this computer.
+    #[error("The encoder for {codec} ({element}) does not work on this computer: {why}.")]
+    EncoderBroken {
+        /// The codec.
+        codec: &'static str,
+        /// The GStreamer element.
+        element: String,
+        /// GStreamer's words.
+        why: String,
+    },
+    /// An encoder that a codec does not have.
+    #[error("{name:?} is no encoder for {codec}.")]
+    Encoder {
+        /// The codec.
+        codec: &'static str,
+        /// What was asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
     /// A server address that cannot be used.
     #[error("The Icecast address {url} cannot be used: {why}.")]
     IcecastUrl {
@@ -147,6 +167,10 @@ impl Remedy for SpecError {
             SpecError::EncoderMissing { package, .. } => {
                 format!("Install the package {package}.")
             }
+            SpecError::EncoderBroken { .. } => {
+                "Choose another encoder or another codec; \"aerial check\" tells which work.".into()
+            }
+            SpecError::Encoder { known, .. } => format!("Use one of: {known}."),
             SpecError::IcecastUrl { .. } => {
                 "Write icecast://source:PASSWORD@HOST:8000/MOUNT.webm.".into()
             }
@@ -448,6 +472,16 @@ pub enum OutputError {
     /// GStreamer said something else.
     #[error("It failed: {0}.")]
     Other(String),
+}
+
+impl OutputError {
+    /// Whether trying again cannot mend it: a wrong password tried again and again only fills the server's log.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            OutputError::Denied { .. } | OutputError::Missing { .. }
+        )
+    }
 }
 
 impl Remedy for OutputError {

@@ -57,6 +57,7 @@ pub mod fanout;
 pub mod message;
 pub mod mux;
 pub mod output;
+mod plugins;
 pub mod portal;
 pub mod program;
 pub mod serve;

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use studio::encode::{CODECS, Codec, encoder_threads};
+use studio::encode::{Codec, Fill, Stills, encoder_threads};
 
 use crate::{
     Result,
@@ -81,22 +81,23 @@ pub fn bench() -> Result<()> {
 }
 
 fn codec(name: &str) -> Result<&'static Codec> {
-    Ok(CODECS
-        .iter()
-        .find(|c| c.name == name)
-        .ok_or("the codec has a row")?)
+    Ok(Codec::named(name).ok_or("the codec has a row")?)
 }
 
 /// The graph of a broadcast, in words; encoders as in the codec table.
 fn graph() -> Result<String> {
-    let threads = encoder_threads().to_string();
-    let encoder = |codec: &Codec, bitrate: &str| {
-        let properties = codec
-            .properties
-            .replace("{bitrate}", bitrate)
-            .replace("{gop}", "60")
-            .replace("{threads}", &threads);
-        format!("{} {properties}", codec.element)
+    let encoder = |codec: &Codec, bitrate: u64| {
+        let fill = Fill {
+            bitrate,
+            gop: 60,
+            threads: encoder_threads(),
+            stills: Stills::default(),
+        };
+        // Two of one name cannot be in one pipeline.
+        codec
+            .usual()
+            .launch(codec, fill)
+            .replace("name=encoder", "")
     };
     let picture = "video/x-raw,format=I420,width=1280,height=720,framerate=30/1,pixel-aspect-ratio=1/1,\
                    colorimetry=bt709,interlace-mode=progressive";
@@ -112,7 +113,7 @@ fn graph() -> Result<String> {
          audiomixer name=audio ignore-inactive-pads=true output-buffer-duration=20000000 latency=40000000 ! {sound} \
            ! level interval=50000000 ! queue ! {} ! queue ! mux. \
          webmmux name=mux streamable=true ! fdsink fd=1 sync=false",
-        encoder(codec("vp8")?, "2500000"),
-        encoder(codec("opus")?, "128000"),
+        encoder(codec("vp8")?, 2_500_000),
+        encoder(codec("opus")?, 128_000),
     ))
 }

@@ -1,36 +1,150 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The ladder: which encoders are needed, as a pure function of what is wanted.
+//!
+//! A format says which codecs it can hold. Where it can hold the one that the user chose, that is taken, so that formats
+//! share encoders as far as they can; else the first of its list that works here.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
+
+use super::Codec;
+use crate::message::MediaKind;
 
 /// Something that reads coded packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// WebM for HTTP viewers, muxed once.
-    WebM,
-    /// WebM for one Icecast server, with a muxer of its own.
-    Icecast,
-    /// The WebRTC leg.
+    /// WebRTC: our leg, and sinks that push.
     WebRtc,
-    /// A recording, with a muxer of its own.
-    Record,
+    /// WebM.
+    WebM,
+    /// Matroska: anything goes.
+    Matroska,
+    /// Ogg with picture and sound.
+    Ogg,
+    /// Fragmented MP4.
+    Mp4,
+    /// Fragmented MP4 of the low rung, a rendition of HLS.
+    Mp4Low,
+    /// An MPEG transport stream.
+    Ts,
+    /// FLV, as RTMP carries it.
+    Flv,
+    /// MP3 frames.
+    Mp3,
+    /// AAC frames (ADTS).
+    Aac,
+    /// Opus in Ogg.
+    Opus,
+    /// Vorbis in Ogg.
+    Vorbis,
+    /// FLAC in Ogg.
+    Flac,
+    /// JPEG pictures, one after the other.
+    Mjpeg,
+    /// An animated GIF.
+    Gif,
+}
+
+impl Format {
+    /// All there are.
+    pub const ALL: [Format; 15] = [
+        Format::WebRtc,
+        Format::WebM,
+        Format::Matroska,
+        Format::Ogg,
+        Format::Mp4,
+        Format::Mp4Low,
+        Format::Ts,
+        Format::Flv,
+        Format::Mp3,
+        Format::Aac,
+        Format::Opus,
+        Format::Vorbis,
+        Format::Flac,
+        Format::Mjpeg,
+        Format::Gif,
+    ];
+
+    /// Names of the codecs of the picture it can hold, the best first.
+    pub fn video(self) -> &'static [&'static str] {
+        match self {
+            Format::WebRtc => &["vp8", "vp9", "h264"],
+            Format::WebM => &["vp8", "vp9", "av1"],
+            Format::Matroska => &["vp8", "vp9", "h264", "av1", "theora"],
+            Format::Ogg => &["theora"],
+            Format::Mp4 | Format::Mp4Low | Format::Ts | Format::Flv => &["h264"],
+            Format::Mjpeg => &["jpeg"],
+            Format::Gif => &["gif"],
+            Format::Mp3 | Format::Aac | Format::Opus | Format::Vorbis | Format::Flac => &[],
+        }
+    }
+
+    /// Names of the codecs of the sound it can hold, the best first.
+    pub fn audio(self) -> &'static [&'static str] {
+        match self {
+            Format::WebRtc | Format::Opus => &["opus"],
+            Format::WebM => &["opus", "vorbis"],
+            Format::Matroska => &["opus", "vorbis", "aac", "mp3"],
+            Format::Ogg | Format::Vorbis => &["vorbis"],
+            Format::Mp4 | Format::Mp4Low | Format::Ts | Format::Flv | Format::Aac => &["aac"],
+            Format::Mp3 => &["mp3"],
+            Format::Flac => &["flac"],
+            Format::Mjpeg | Format::Gif => &[],
+        }
+    }
+
+    fn size(self) -> Size {
+        if self == Format::Mp4Low {
+            Size::Low
+        } else if self == Format::Gif {
+            Size::Gif
+        } else {
+            Size::Full
+        }
+    }
+}
+
+/// Size of the picture of a rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Size {
+    /// As the program.
+    Full,
+    /// Half of it each way, for those with a narrow line.
+    Low,
+    /// As wide as the settings say for the GIF.
+    Gif,
 }
 
 /// One encoder's place on the ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RungId {
-    /// The picture at full size.
-    Video,
-    /// The sound.
-    Audio,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RungId {
+    /// What it encodes to.
+    pub codec: &'static Codec,
+    /// Of the picture; `Full` for sound.
+    pub size: Size,
+}
+
+impl Ord for RungId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Pictures first.
+        let key = |id: &RungId| (id.codec.media == MediaKind::Audio, id.codec.name, id.size);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for RungId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl RungId {
     /// Its word in the status object.
     pub fn word(self) -> &'static str {
-        match self {
-            RungId::Video => "full",
-            RungId::Audio => "audio",
+        match (self.codec.media, self.size) {
+            (MediaKind::Audio, _) => "audio",
+            (MediaKind::Video, Size::Full) => "full",
+            (MediaKind::Video, Size::Low) => "low",
+            (MediaKind::Video, Size::Gif) => "gif",
         }
     }
 }
@@ -44,47 +158,184 @@ pub struct Tracks {
     pub audio: bool,
 }
 
+impl Tracks {
+    /// Whether it has this.
+    pub fn has(self, media: MediaKind) -> bool {
+        match media {
+            MediaKind::Video => self.video,
+            MediaKind::Audio => self.audio,
+        }
+    }
+}
+
+/// What the user prefers, and what can be had.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    /// Codec of the picture.
+    pub video: &'static Codec,
+    /// Codec of the sound.
+    pub audio: &'static Codec,
+    /// Whether there is an encoder for a codec on this computer.
+    pub works: &'a dyn Fn(&'static Codec) -> bool,
+}
+
+impl Choice<'_> {
+    /// The codec for a format that can hold these. Where none works it is the first, whose encoder then says why.
+    fn pick(&self, held: &[&str], chosen: &'static Codec) -> Option<&'static Codec> {
+        if held.contains(&chosen.name) {
+            return Some(chosen);
+        }
+        let rows = || held.iter().filter_map(|name| Codec::named(name));
+        rows().find(|c| (self.works)(c)).or_else(|| rows().next())
+    }
+}
+
 /// The rungs that one format reads. All formats share them: that is the promise of one encode.
-pub fn rungs_of(_format: Format, tracks: Tracks) -> BTreeSet<RungId> {
-    let mut rungs = BTreeSet::new();
-    if tracks.video {
-        rungs.insert(RungId::Video);
-    }
-    if tracks.audio {
-        rungs.insert(RungId::Audio);
-    }
-    rungs
+pub fn rungs_of(format: Format, tracks: Tracks, choice: Choice<'_>) -> BTreeSet<RungId> {
+    let video = choice.pick(format.video(), choice.video);
+    let audio = choice.pick(format.audio(), choice.audio);
+    let picture = video.filter(|_| tracks.video).map(|codec| RungId {
+        codec,
+        size: format.size(),
+    });
+    let sound = audio.filter(|_| tracks.audio).map(|codec| RungId {
+        codec,
+        size: Size::Full,
+    });
+    picture.into_iter().chain(sound).collect()
 }
 
 /// The rungs that must run when these formats are wanted.
-pub fn ladder(wanted: impl IntoIterator<Item = Format>, tracks: Tracks) -> BTreeSet<RungId> {
+pub fn ladder(
+    wanted: impl IntoIterator<Item = Format>,
+    tracks: Tracks,
+    choice: Choice<'_>,
+) -> BTreeSet<RungId> {
     wanted
         .into_iter()
-        .flat_map(|format| rungs_of(format, tracks))
+        .flat_map(|format| rungs_of(format, tracks, choice))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Format::*;
+    use crate::encode::CODECS;
 
-    const ALL: [Format; 4] = [WebM, Icecast, WebRtc, Record];
+    const BOTH: Tracks = Tracks {
+        video: true,
+        audio: true,
+    };
+
+    fn choice(video: &str, audio: &str) -> Choice<'static> {
+        Choice {
+            video: Codec::named(video).unwrap(),
+            audio: Codec::named(audio).unwrap(),
+            works: &|_| true,
+        }
+    }
+
+    fn choices() -> Vec<Choice<'static>> {
+        let of = |media| {
+            CODECS
+                .iter()
+                .filter(move |c| c.media == media && c.choice)
+                .map(|c| c.name)
+        };
+        of(MediaKind::Video)
+            .flat_map(|v| of(MediaKind::Audio).map(move |a| choice(v, a)))
+            .collect()
+    }
 
     #[test]
     fn nobody_wants_anything_so_nothing_is_encoded() {
         for (video, audio) in [(false, false), (false, true), (true, false), (true, true)] {
-            assert!(ladder([], Tracks { video, audio }).is_empty());
+            assert!(ladder([], Tracks { video, audio }, choice("vp8", "opus")).is_empty());
         }
     }
 
     #[test]
-    fn any_set_of_formats_needs_at_most_one_encoder_per_track() {
-        for (video, audio) in [(false, true), (true, false), (true, true)] {
-            for set in 1..1 << ALL.len() {
-                let wanted = (0..ALL.len()).filter(|i| set >> i & 1 == 1).map(|i| ALL[i]);
-                let rungs = ladder(wanted, Tracks { video, audio });
-                assert_eq!(rungs.len(), usize::from(video) + usize::from(audio));
+    fn any_set_of_formats_needs_one_encoder_per_codec_and_size() {
+        // All 32,768 sets of formats. What each format takes of all choices is told by the next test.
+        for choice in [
+            choice("vp8", "opus"),
+            choice("h264", "aac"),
+            choice("theora", "mp3"),
+        ] {
+            for set in 0..1u32 << Format::ALL.len() {
+                let wanted = || (0..Format::ALL.len()).filter(move |i| set >> i & 1 == 1);
+                let rungs = ladder(wanted().map(|i| Format::ALL[i]), BOTH, choice);
+                let mut each = BTreeSet::new();
+                for format in wanted().map(|i| Format::ALL[i]) {
+                    for rung in rungs_of(format, BOTH, choice) {
+                        let held = match rung.codec.media {
+                            MediaKind::Video => format.video(),
+                            MediaKind::Audio => format.audio(),
+                        };
+                        assert!(held.contains(&rung.codec.name));
+                        each.insert((rung.codec.name, rung.word()));
+                    }
+                }
+                assert_eq!(rungs.len(), each.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_user_chose_is_taken_wherever_it_fits() {
+        for choice in choices() {
+            for format in Format::ALL {
+                let rungs = rungs_of(format, BOTH, choice);
+                let took = |codec: &Codec| rungs.iter().any(|r| r.codec == codec);
+                assert_eq!(
+                    took(choice.video),
+                    format.video().contains(&choice.video.name)
+                );
+                assert_eq!(
+                    took(choice.audio),
+                    format.audio().contains(&choice.audio.name)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn webrtc_webm_matroska_and_opus_share_two_encoders() {
+        use Format::*;
+        let rungs = ladder([WebRtc, WebM, Matroska, Opus], BOTH, choice("vp8", "opus"));
+        let names: Vec<_> = rungs.iter().map(|r| r.codec.name).collect();
+        assert_eq!(names, ["vp8", "opus"]);
+    }
+
+    #[test]
+    fn with_h264_and_aac_hls_mp4_rtmp_and_srt_share_two_encoders_and_a_small_one() {
+        use Format::*;
+        let rungs = ladder([Mp4, Mp4Low, Ts, Flv, Aac], BOTH, choice("h264", "aac"));
+        let names: Vec<_> = rungs.iter().map(|r| (r.codec.name, r.word())).collect();
+        assert_eq!(names, [("h264", "full"), ("h264", "low"), ("aac", "audio")]);
+    }
+
+    #[test]
+    fn an_encoder_that_does_not_work_is_avoided_where_another_codec_fits() {
+        let broken = Choice {
+            works: &|c| c.name != "vp8" && c.name != "opus",
+            ..choice("theora", "mp3")
+        };
+        let names = |format| -> Vec<_> {
+            let rungs = rungs_of(format, BOTH, broken);
+            rungs.into_iter().map(|r| r.codec.name).collect()
+        };
+        assert_eq!(names(Format::WebM), ["vp9", "vorbis"]);
+        assert_eq!(names(Format::WebRtc), ["vp9", "opus"], "there is only Opus");
+    }
+
+    #[test]
+    fn a_track_that_the_program_lacks_is_not_encoded() {
+        for format in Format::ALL {
+            for (video, audio) in [(false, true), (true, false)] {
+                let tracks = Tracks { video, audio };
+                let rungs = rungs_of(format, tracks, choice("vp8", "opus"));
+                assert!(rungs.iter().all(|r| tracks.has(r.codec.media)));
             }
         }
     }

@@ -4,13 +4,14 @@
 //! [`Encoders`] starts a rung (one encoder in a pipeline of its own) with the first [`Lease`] and ends it a few
 //! seconds after the last one is dropped. However many hold a lease, there is one encoder.
 
+mod ability;
 mod codec;
 pub mod ladder;
 mod packet;
 mod rung;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
@@ -18,8 +19,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use codec::{CODECS, Codec};
-pub use ladder::{Format, RungId, Tracks};
+pub(crate) use ability::find_out;
+pub use ability::{Ability, Unable, ability, known_ability};
+pub use codec::{CODECS, Codec, Encoder, Fill, Place, Stills};
+pub use ladder::{Format, RungId, Size, Tracks};
 pub use packet::{Packet, PacketFeed, PacketStream, Track};
 
 use crate::{
@@ -42,16 +45,20 @@ pub struct EncodeSettings {
     pub height: u32,
     /// Frames per second.
     pub fps: u32,
-    /// Codec of the picture.
+    /// Codec of the picture, for every format that can hold it.
     pub video: &'static Codec,
     /// Bits per second of the picture.
     pub video_bitrate: u64,
-    /// Codec of the sound.
+    /// Codec of the sound, for every format that can hold it.
     pub audio: &'static Codec,
     /// Bits per second of the sound.
     pub audio_bitrate: u64,
     /// Time between two key frames, at most.
     pub key_interval: Duration,
+    /// Encoders that were wished for, by name of the codec; for others the best that works is taken.
+    pub encoders: BTreeMap<&'static str, &'static str>,
+    /// Rates and sizes of JPEG and GIF.
+    pub stills: Stills,
 }
 
 /// Threads of a video encoder: half of the processors, 4 at most. libvpx waits for its other threads by spinning, so with
@@ -75,23 +82,45 @@ impl Default for EncodeSettings {
             audio: find("opus", MediaKind::Audio),
             audio_bitrate: 128_000,
             key_interval: Duration::from_secs(2),
+            encoders: BTreeMap::new(),
+            stills: Stills::default(),
         }
     }
 }
 
 impl EncodeSettings {
-    fn codec(&self, id: RungId) -> &'static Codec {
-        match id {
-            RungId::Video => self.video,
-            RungId::Audio => self.audio,
+    /// Bits per second of a rung.
+    pub fn bitrate(&self, id: RungId) -> u64 {
+        match (id.codec.media, id.size) {
+            (MediaKind::Audio, _) => self.audio_bitrate,
+            (MediaKind::Video, Size::Full | Size::Gif) => self.video_bitrate,
+            // A quarter of the pixels.
+            (MediaKind::Video, Size::Low) => (self.video_bitrate / 4).max(100_000),
         }
     }
 
-    fn bitrate(&self, id: RungId) -> u64 {
-        match id {
-            RungId::Video => self.video_bitrate,
-            RungId::Audio => self.audio_bitrate,
+    /// Width and height of the picture of a rung in pixels; both even.
+    pub fn size(&self, id: RungId) -> (u32, u32) {
+        let even = |n: u32| (n / 2 * 2).max(2);
+        match (id.codec.media, id.size) {
+            (MediaKind::Audio, _) => (0, 0),
+            (MediaKind::Video, Size::Full) => (self.width, self.height),
+            (MediaKind::Video, Size::Low) => (even(self.width / 2), even(self.height / 2)),
+            (MediaKind::Video, Size::Gif) => {
+                let width = self.stills.gif_width.min(self.width);
+                (even(width), even(width * self.height / self.width.max(1)))
+            }
         }
+    }
+
+    /// The rungs that a format reads.
+    pub fn rungs_of(&self, format: Format, tracks: Tracks) -> BTreeSet<RungId> {
+        let choice = ladder::Choice {
+            video: self.video,
+            audio: self.audio,
+            works: &ability::seems_able,
+        };
+        ladder::rungs_of(format, tracks, choice)
     }
 
     /// Whether going from `self` to `other` can be done while encoders run.
@@ -102,9 +131,15 @@ impl EncodeSettings {
         same == *self
     }
 
-    /// Whether all its encoders are installed.
+    /// Whether its encoders are installed; of those wished for also whether they work, which is tried and blocks.
     pub fn installed(&self) -> Result<(), SpecError> {
-        self.video.installed().and(self.audio.installed())
+        for codec in [self.video, self.audio] {
+            match self.encoders.get(codec.name) {
+                Some(wished) => drop(ability(codec).best(Some(wished))?),
+                None => codec.installed()?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -113,8 +148,8 @@ impl EncodeSettings {
 pub struct EncoderStatus {
     /// Its place on the ladder.
     pub rung: RungId,
-    /// Its codec.
-    pub codec: &'static Codec,
+    /// The element that encodes.
+    pub element: &'static str,
     /// Packets so far.
     pub packets: u64,
     /// Bytes so far.
@@ -136,6 +171,8 @@ struct Inner {
 
 struct Slots {
     settings: EncodeSettings,
+    tracks: Tracks,
+    /// Made when they are first read, and kept: their counters go on.
     rungs: BTreeMap<RungId, Slot>,
 }
 
@@ -147,6 +184,8 @@ struct Slot {
 
 /// State changes of pipelines block, so one thread does them all, in order.
 enum Job {
+    /// See whether anything is still to be done.
+    Wake,
     /// See whether this rung should run, and make it so.
     Settle(RungId),
     /// Restart all with the new settings.
@@ -154,7 +193,7 @@ enum Job {
     Bitrate(RungId, u64),
     KeyFrame(RungId),
     Failed(RungId, String),
-    Count(mpsc::Sender<BTreeMap<RungId, usize>>),
+    Count(mpsc::Sender<BTreeMap<RungId, (&'static str, usize)>>),
 }
 
 impl Encoders {
@@ -164,23 +203,14 @@ impl Encoders {
         settings: EncodeSettings,
         failed: impl Fn(StudioError) + Send + 'static,
     ) -> Self {
-        let rungs = ladder::ladder(
-            [Format::WebM, Format::WebRtc, Format::Record],
-            program.tracks(),
-        )
-        .into_iter()
-        .map(|id| {
-            let slot = Slot {
-                stream: Stream::new(Depth::default()),
-                leases: 0,
-                counters: Arc::default(),
-            };
-            (id, slot)
-        })
-        .collect();
+        crate::plugins::register();
         let (worker, jobs) = mpsc::channel();
         let inner = Arc::new(Inner {
-            slots: Mutex::new(Slots { settings, rungs }),
+            slots: Mutex::new(Slots {
+                settings,
+                tracks: program.tracks(),
+                rungs: BTreeMap::new(),
+            }),
             worker: worker.clone(),
         });
         let weak = Arc::downgrade(&inner);
@@ -222,7 +252,7 @@ impl Encoders {
             return;
         }
         if old.only_bitrate_differs(&settings) {
-            for id in [RungId::Video, RungId::Audio] {
+            for id in slots.rungs.keys().copied() {
                 if old.bitrate(id) != settings.bitrate(id) {
                     self.0.send(Job::Bitrate(id, settings.bitrate(id)));
                 }
@@ -234,23 +264,31 @@ impl Encoders {
 
     /// What the program has.
     pub fn tracks(&self) -> Tracks {
+        self.0.slots.lock().tracks
+    }
+
+    /// The rungs that a format reads, as the settings are now; picture first. Empty if the program has nothing for it.
+    pub fn rungs_of(&self, format: Format) -> BTreeSet<RungId> {
         let slots = self.0.slots.lock();
-        Tracks {
-            video: slots.rungs.contains_key(&RungId::Video),
-            audio: slots.rungs.contains_key(&RungId::Audio),
-        }
+        slots.settings.rungs_of(format, slots.tracks)
     }
 
     /// Read a rung: its encoder runs as long as the lease lives. `None` if the program has no such track. Returns
     /// at once; packets follow when the encoder has started.
     pub fn lease(&self, id: RungId) -> Option<Lease> {
         let mut slots = self.0.slots.lock();
-        let slot = slots.rungs.get_mut(&id)?;
+        if !slots.tracks.has(id.codec.media) {
+            return None;
+        }
+        let slot = slots.rungs.entry(id).or_insert_with(|| Slot {
+            stream: Stream::new(Depth::default()),
+            leases: 0,
+            counters: Arc::default(),
+        });
         slot.leases += 1;
         let stream = slot.stream.clone();
-        if slot.leases == 1 {
-            self.0.send(Job::Settle(id));
-        }
+        // Also with the second lease: the encoder may have failed, or been given up, since the first.
+        self.0.send(Job::Settle(id));
         Some(Lease {
             id,
             stream,
@@ -268,11 +306,11 @@ impl Encoders {
         let slots = self.0.slots.lock();
         counts
             .into_iter()
-            .filter_map(|(id, elements)| {
+            .filter_map(|(id, (element, elements))| {
                 let counters = &slots.rungs.get(&id)?.counters;
                 Some(EncoderStatus {
                     rung: id,
-                    codec: slots.settings.codec(id),
+                    element,
                     packets: counters.packets(),
                     bytes: counters.bytes(),
                     dropped: counters.dropped(),
@@ -293,7 +331,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Wake the worker so that it sees that the owner is gone.
-        let _ = self.worker.send(Job::Settle(RungId::Video));
+        let _ = self.worker.send(Job::Wake);
     }
 }
 
@@ -352,11 +390,20 @@ impl Running {
 
     fn work(&mut self, inner: &Inner, job: Job, failed: &dyn Fn(StudioError)) {
         match job {
+            Job::Wake => (),
             Job::Settle(id) => self.settle(inner, id, failed),
             Job::Restart => {
                 for id in self.rungs.keys().copied().collect::<Vec<_>>() {
                     self.end(inner, id);
-                    self.settle(inner, id, failed);
+                    // Of a codec that was given up, the readers come back for another.
+                    let chosen = {
+                        let slots = inner.slots.lock();
+                        let rungs = |format| slots.settings.rungs_of(format, slots.tracks);
+                        Format::ALL.into_iter().any(|f| rungs(f).contains(&id))
+                    };
+                    if chosen {
+                        self.settle(inner, id, failed);
+                    }
                 }
             }
             Job::Bitrate(id, bitrate) => {
@@ -370,9 +417,11 @@ impl Running {
                 }
             }
             Job::Failed(id, why) => {
-                let codec = inner.slots.lock().settings.codec(id).label.to_string();
                 self.end(inner, id);
-                failed(StudioError::Encoder { codec, why });
+                failed(StudioError::Encoder {
+                    codec: id.codec.label.to_string(),
+                    why,
+                });
                 // Readers come back by themselves when their feeds end; a new lease starts it again.
             }
             Job::Count(tell) => {
@@ -412,13 +461,25 @@ impl Running {
                 RungNews::Failed(why) => Job::Failed(id, why),
             });
         };
-        let codec = settings.codec(id);
-        match Rung::start(&self.program, id, codec, &settings, stream, counters, tell) {
+        let wished = settings.encoders.get(id.codec.name).copied();
+        let encoder = match ability(id.codec).best(wished) {
+            Ok(encoder) => encoder,
+            Err(e) => return failed(e.into()),
+        };
+        match Rung::start(
+            &self.program,
+            id,
+            encoder,
+            &settings,
+            stream,
+            counters,
+            tell,
+        ) {
             Ok(rung) => {
                 self.rungs.insert(id, rung);
             }
             Err(why) => failed(StudioError::Encoder {
-                codec: codec.label.to_string(),
+                codec: id.codec.label.to_string(),
                 why,
             }),
         }

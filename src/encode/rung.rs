@@ -13,8 +13,14 @@ use bytes::Bytes;
 use gst::prelude::*;
 use gst_utils::ConsumptionLink;
 
-use super::{Codec, EncodeSettings, Packet, PacketStream, RungId, Track, encoder_threads};
-use crate::program::{Pipeline, ProgramOut};
+use super::{
+    Codec, EncodeSettings, Encoder, Fill, Packet, PacketStream, RungId, Size, Track,
+    encoder_threads,
+};
+use crate::{
+    message::MediaKind,
+    program::{Pipeline, ProgramOut},
+};
 
 /// Three frames: an encoder that lags by more than this drops raw frames rather than delaying everybody.
 const RAW_VIDEO_QUEUE: u64 = 3;
@@ -55,29 +61,36 @@ pub(super) struct Rung {
     // Order of fields is order of ending: first no more raw frames, then the pipeline.
     link: ConsumptionLink,
     pipeline: Pipeline,
-    encoder: gst::Element,
-    codec: &'static Codec,
+    element: gst::Element,
+    encoder: &'static Encoder,
     dropped_before: u64,
     counters: Arc<RungCounters>,
 }
 
 impl Rung {
     /// ```text
-    /// program ─raw─▶ appsrc "raw" ─▶ encoder (─▶ parser) ─▶ appsink "packets" ─▶ stream
+    /// program ─raw─▶ appsrc "raw" (─▶ scaler) ─▶ encoder (─▶ parser) ─▶ appsink "packets" ─▶ stream
     /// ```
     pub(super) fn start(
         program: &ProgramOut,
         id: RungId,
-        codec: &'static Codec,
+        encoder: &'static Encoder,
         settings: &EncodeSettings,
         stream: Arc<PacketStream>,
         counters: Arc<RungCounters>,
         tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {
         let gop = (settings.key_interval.as_secs_f64() * f64::from(settings.fps)).round() as u32;
-        let chain = codec.launch(settings.bitrate(id), gop.max(1), encoder_threads());
+        let fill = Fill {
+            bitrate: settings.bitrate(id),
+            gop: gop.max(1),
+            threads: encoder_threads(),
+            stills: settings.stills.within(settings.fps),
+        };
+        let codec = id.codec;
+        let chain = format!("{}{}", scaler(id, settings), encoder.launch(codec, fill));
         let coder = gst::parse::bin_from_description(&chain, true).map_err(|e| e.to_string())?;
-        let encoder = coder
+        let element = coder
             .by_name("encoder")
             .ok_or("the codec's row names no encoder")?;
         let raw = gst_app::AppSrc::builder().name("raw").build();
@@ -96,7 +109,7 @@ impl Rung {
 
         let pipeline = program
             .clock()
-            .pipeline(&format!("rung-{}", id.word()), move |e| {
+            .pipeline(&format!("rung-{}-{}", codec.name, id.word()), move |e| {
                 tell(RungNews::Failed(e.to_string()))
             });
         let parts = [
@@ -108,9 +121,9 @@ impl Rung {
             .add_many(parts)
             .and_then(|()| gst::Element::link_many(parts))
             .map_err(|e| e.to_string())?;
-        let (producer, queue) = match id {
-            RungId::Video => (program.video(), RAW_VIDEO_QUEUE),
-            RungId::Audio => (program.audio(), RAW_AUDIO_QUEUE),
+        let (producer, queue) = match codec.media {
+            MediaKind::Video => (program.video(), RAW_VIDEO_QUEUE),
+            MediaKind::Audio => (program.audio(), RAW_AUDIO_QUEUE),
         };
         let link = producer
             .ok_or("the program has no such track")?
@@ -128,8 +141,8 @@ impl Rung {
         Ok(Rung {
             link,
             pipeline,
+            element,
             encoder,
-            codec,
             dropped_before,
             counters,
         })
@@ -137,8 +150,12 @@ impl Rung {
 
     /// Change the bitrate while running.
     pub(super) fn set_bitrate(&self, bitrate: u64) {
-        self.encoder
-            .set_property_from_str(self.codec.bitrate_property, &bitrate.to_string());
+        // Those that cannot change it take the new one when they are next started.
+        if let Some((property, unit)) = self.encoder.bitrate {
+            let value = (bitrate / unit).max(1);
+            self.element
+                .set_property_from_str(property, &value.to_string());
+        }
     }
 
     /// Make the next frame a key frame, unless one was made within the encoder's limit.
@@ -146,17 +163,33 @@ impl Rung {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder()
             .all_headers(true)
             .build();
-        if let Some(pad) = self.encoder.static_pad("src") {
+        if let Some(pad) = self.element.static_pad("src") {
             pad.send_event(event);
         }
     }
 
-    /// Encoders in this pipeline by their class, counted anew each time.
-    pub(super) fn encoder_elements(&self) -> usize {
+    /// The element, and how many encoders are in this pipeline by their class, counted anew each time.
+    pub(super) fn encoder_elements(&self) -> (&'static str, usize) {
         self.counters
             .dropped
             .store(self.dropped_before + self.link.dropped(), Relaxed);
-        self.pipeline.count_elements("Encoder")
+        (
+            self.encoder.element,
+            self.pipeline.count_elements("Encoder"),
+        )
+    }
+}
+
+/// What makes the picture smaller for a rung that is not of the program's size.
+fn scaler(id: RungId, settings: &EncodeSettings) -> String {
+    match (id.codec.media, id.size) {
+        (MediaKind::Audio, _) | (MediaKind::Video, Size::Full) => String::new(),
+        (MediaKind::Video, Size::Low | Size::Gif) => {
+            let (width, height) = settings.size(id);
+            format!(
+                "videoscale ! video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1 ! "
+            )
+        }
     }
 }
 

@@ -11,12 +11,16 @@ use tokio::{
 };
 
 use crate::{
-    encode::{Encoders, Format, Lease, Packet, PacketFeed, Track, ladder},
+    encode::{Encoders, Lease, Packet, PacketFeed, Track},
     error::StudioError,
     fanout::Join,
-    message::MediaKind,
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
+
+use super::Container;
+
+/// An encoder that has given nothing by then will not.
+const BEGIN: Duration = Duration::from_secs(10);
 
 /// How long a muxer may take to write its end.
 const FINISH_TIME: Duration = Duration::from_secs(5);
@@ -47,23 +51,25 @@ pub(crate) struct Feeder {
 }
 
 impl Feeder {
-    /// Build the pipeline and start feeding it, from the last key frame on.
+    /// Build the pipeline and start feeding it, from the last key frame on. `muxer` is a launch line for the container's
+    /// muxer, with properties of the caller's choice.
     ///
     /// ```text
-    /// packets of the picture ─▶ appsrc ─▶┐
-    ///                                    ├ muxer ─▶ sink
-    /// packets of the sound ───▶ appsrc ─▶┘
+    /// packets of the picture ─▶ appsrc (─▶ parser) ─▶┐
+    ///                                                ├ muxer ─▶ sink
+    /// packets of the sound ───▶ appsrc ─────────────▶┘
     /// ```
     pub(crate) async fn start(
         runtime: &Handle,
         clock: &StudioClock,
         encoders: &Encoders,
-        format: Format,
+        container: &'static Container,
         muxer: &str,
         sink: gst::Element,
     ) -> Result<Feeder, StudioError> {
         let broken = |e: &dyn std::fmt::Display| StudioError::Program(e.to_string());
-        let leases: Vec<Lease> = ladder::rungs_of(format, encoders.tracks())
+        let leases: Vec<Lease> = encoders
+            .rungs_of(container.format)
             .into_iter()
             .filter_map(|id| encoders.lease(id))
             .collect();
@@ -76,11 +82,11 @@ impl Feeder {
         let mut tracks: Vec<(Lease, Track, PacketFeed)> = Vec::new();
         for lease in leases {
             let feed = lease.stream().subscribe(Join::LastKey);
-            let track = lease
-                .stream()
-                .wait_head()
-                .await
-                .ok_or_else(|| StudioError::Program("the encoder ended".into()))?;
+            let head = tokio::time::timeout(BEGIN, lease.stream().wait_head()).await;
+            let track = head
+                .ok()
+                .flatten()
+                .ok_or_else(|| StudioError::Program("the encoder gives nothing".into()))?;
             tracks.push((lease, track, feed));
         }
         let (tell, end) = watch::channel(FeederEnd::Running);
@@ -102,8 +108,12 @@ impl Feeder {
                 });
             }
         });
-        // A launch line of one element gives that element.
-        let muxer = gst::parse::launch(muxer).map_err(|e| broken(&e))?;
+        // A launch line of one element gives that element; one of several becomes a bin with a pad at either end.
+        let muxer = match muxer.contains('!') {
+            true => gst::parse::bin_from_description(muxer, true).map(|bin| bin.upcast()),
+            false => gst::parse::launch(muxer),
+        }
+        .map_err(|e| broken(&e))?;
         pipeline.add_many([&muxer, &sink]).map_err(|e| broken(&e))?;
         muxer.link(&sink).map_err(|e| broken(&e))?;
         let mut sources = Vec::new();
@@ -116,13 +126,17 @@ impl Feeder {
                 .max_bytes(0)
                 .build();
             pipeline.add(&source).map_err(|e| broken(&e))?;
+            let (pad, front) = container.pad(track);
+            let mut last: gst::Element = source.clone().upcast();
+            if let Some(front) = front {
+                let front =
+                    gst::parse::bin_from_description(front, true).map_err(|e| broken(&e))?;
+                pipeline.add(&front).map_err(|e| broken(&e))?;
+                last.link(&front).map_err(|e| broken(&e))?;
+                last = front.upcast();
+            }
             // By name: an appsrc fits any pad of a muxer, so the kind must be said.
-            let pad = match track.codec.media {
-                MediaKind::Video => "video_%u",
-                MediaKind::Audio => "audio_%u",
-            };
-            source
-                .link_pads(Some("src"), &muxer, Some(pad))
+            last.link_pads(Some("src"), &muxer, Some(pad))
                 .map_err(|e| broken(&e))?;
             sources.push(source);
         }
@@ -213,7 +227,10 @@ async fn pump(lease: Lease, mut feed: PacketFeed, source: gst_app::AppSrc) {
             let mut buffer = gst::Buffer::from_slice(packet.data);
             {
                 let buffer = buffer.get_mut().expect("a new buffer has one owner");
-                buffer.set_pts(gst::ClockTime::from_nseconds(packet.pts.as_nanos() as u64));
+                let time = gst::ClockTime::from_nseconds(packet.pts.as_nanos() as u64);
+                buffer.set_pts(time);
+                // No encoder of the table reorders pictures.
+                buffer.set_dts(time);
                 buffer.set_duration(gst::ClockTime::from_nseconds(
                     packet.duration.as_nanos() as u64
                 ));

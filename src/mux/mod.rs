@@ -2,30 +2,28 @@
 //! Packets to containers: one muxer per format for all who want it, running only while somebody does.
 
 mod blocks;
+mod chunker;
+mod container;
 mod feeder;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gst::prelude::*;
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
+pub use container::{CONTAINERS, Container};
 pub(crate) use feeder::{Feeder, FeederEnd};
-
-use blocks::Blocks;
 
 use crate::{
     encode::{Encoders, Format},
-    fanout::{self, Depth, Item, Stream},
+    fanout::{self, Item, Stream},
     program::StudioClock,
 };
 
 /// How long a muxer goes on after its last reader left.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// The longest that sound waits for the next picture: three frames at 30 per second.
-const PIECE_WAITS: Duration = Duration::from_millis(100);
 
 /// A piece of a container, as large as one frame of one track.
 #[derive(Debug, Clone)]
@@ -55,98 +53,129 @@ pub type ChunkStream = Stream<Chunk, Bytes>;
 /// A place in the chunks of one format.
 pub type ChunkFeed = fanout::Feed<Chunk, Bytes>;
 
-/// WebM, muxed once for all HTTP viewers.
+/// The muxers, one per container, running as long as somebody reads.
 #[derive(Clone)]
-pub struct WebM(Arc<Owner>);
+pub struct Muxes(Arc<Owner>);
 
-/// Ends the muxer's task when the last handle and lease are gone.
-struct Owner(Arc<Shared>);
+/// Ends the muxers' tasks when the last handle and lease are gone.
+struct Owner {
+    muxers: BTreeMap<Format, Arc<Shared>>,
+    encoders: Encoders,
+    ended: CancellationToken,
+}
 
+/// One muxer.
 struct Shared {
+    container: &'static Container,
     runtime: Handle,
     encoders: Encoders,
     clock: StudioClock,
     stream: Arc<ChunkStream>,
     readers: watch::Sender<usize>,
-    ended: CancellationToken,
 }
 
-impl WebM {
-    /// A muxer that runs while there are leases.
+impl Muxes {
+    /// Muxers that run while there are leases.
     pub fn new(runtime: Handle, encoders: Encoders, clock: StudioClock) -> Self {
-        let shared = Arc::new(Shared {
-            runtime: runtime.clone(),
-            encoders,
-            clock,
-            stream: Stream::new(Depth::default()),
-            readers: watch::Sender::new(0),
-            ended: CancellationToken::new(),
+        let ended = CancellationToken::new();
+        let muxers = CONTAINERS.iter().map(|container| {
+            let shared = Arc::new(Shared {
+                container,
+                runtime: runtime.clone(),
+                encoders: encoders.clone(),
+                clock: clock.clone(),
+                stream: Stream::new(container.depth()),
+                readers: watch::Sender::new(0),
+            });
+            runtime.spawn(run(shared.clone(), ended.clone()));
+            (container.format, shared)
         });
-        runtime.spawn(run(shared.clone()));
-        WebM(Arc::new(Owner(shared)))
+        Muxes(Arc::new(Owner {
+            muxers: muxers.collect(),
+            encoders,
+            ended,
+        }))
     }
 
-    /// Content type of the stream.
-    pub fn content_type(&self) -> &'static str {
-        if self.0.0.encoders.tracks().video {
-            "video/webm"
-        } else {
-            "audio/webm"
+    /// Read the stream of a format: its muxer (and the encoders it needs) run as long as the lease lives. `None` if the
+    /// program has nothing that it could hold.
+    pub fn lease(&self, format: Format) -> Option<MuxLease> {
+        let shared = self.0.muxers.get(&format)?.clone();
+        if self.0.encoders.rungs_of(format).is_empty() {
+            return None;
         }
-    }
-
-    /// Read the stream: the muxer (and the encoders it needs) run as long as the lease lives.
-    pub fn lease(&self) -> MuxLease {
-        self.0.0.readers.send_modify(|n| *n += 1);
-        MuxLease(self.0.clone())
+        shared.readers.send_modify(|n| *n += 1);
+        Some(MuxLease {
+            shared,
+            _owner: self.0.clone(),
+        })
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.ended.cancel();
+        self.ended.cancel();
     }
 }
 
 /// A right to read, and the reason for the muxer to run.
-pub struct MuxLease(Arc<Owner>);
+pub struct MuxLease {
+    shared: Arc<Shared>,
+    _owner: Arc<Owner>,
+}
 
 impl MuxLease {
     /// The chunks.
     pub fn stream(&self) -> &Arc<ChunkStream> {
-        &self.0.0.stream
+        &self.shared.stream
+    }
+
+    /// The container.
+    pub fn container(&self) -> &'static Container {
+        self.shared.container
+    }
+
+    /// Content type of the stream.
+    pub fn content_type(&self) -> &'static str {
+        let tracks = self.shared.encoders.tracks();
+        self.shared.container.content_type(tracks)
     }
 }
 
 impl Drop for MuxLease {
     fn drop(&mut self) {
-        self.0.0.readers.send_modify(|n| *n -= 1);
+        self.shared.readers.send_modify(|n| *n -= 1);
     }
 }
 
 /// Starts a muxer when the first reader comes, ends it some time after the last left, starts a new one if it ends
 /// by itself (the encoders were restarted).
-async fn run(shared: Arc<Shared>) {
+async fn run(shared: Arc<Shared>, ended: CancellationToken) {
     let mut readers = shared.readers.subscribe();
     let work = async {
         loop {
             let _ = readers.wait_for(|n| *n > 0).await;
             let Some(mut feeder) = start(&shared).await else {
-                // GStreamer lacks the muxer: said by then, tried again slowly.
+                // GStreamer lacks the muxer or the encoder: said by then, tried again slowly.
                 tokio::time::sleep(LINGER).await;
                 continue;
             };
-            tokio::select! {
-                _ = feeder.ended() => (),
-                () = idle(readers.clone()) => (),
-            }
+            let end = tokio::select! {
+                end = feeder.ended() => end,
+                () = idle(readers.clone()) => FeederEnd::Running,
+            };
             feeder.finish(false).await;
             shared.stream.reset();
+            if let FeederEnd::Failed(error) = end {
+                let container = shared.container.name;
+                tracing::error!(%error, container, "a muxer failed");
+                tokio::time::sleep(LINGER).await;
+            }
         }
     };
     tokio::select! {
         () = work => (),
-        () = shared.ended.cancelled() => (),
+        () = ended.cancelled() => (),
     }
 }
 
@@ -162,91 +191,31 @@ async fn idle(mut readers: watch::Receiver<usize>) {
 }
 
 /// ```text
-/// packets ─▶ appsrc ─▶ webmmux streamable ─▶ appsink "chunks" ─▶ stream
+/// packets ─▶ appsrc ─▶ muxer ─▶ appsink "chunks" ─▶ stream
 /// ```
-async fn start(inner: &Shared) -> Option<Feeder> {
-    let stream = inner.stream.clone();
-    let sink = gst_app::AppSink::builder()
-        .name("chunks")
-        .enable_last_sample(false)
-        .sync(false)
-        .async_(false)
-        .build();
-    let mut head_known = false;
-    let has_picture = inner.encoders.tracks().video;
-    let mut told = Duration::ZERO;
-    let mut blocks = Blocks::default();
-    sink.set_callbacks(
-        gst_app::AppSinkCallbacks::builder()
-            .new_sample(move |sink| {
-                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
-                if !head_known && let Some(head) = sample.caps().and_then(header) {
-                    stream.set_head(head);
-                    head_known = true;
-                }
-                let Some(buffer) = sample.buffer_owned() else {
-                    return Ok(gst::FlowSuccess::Ok);
-                };
-                // The header is in the caps; here it would come again.
-                if buffer.flags().contains(gst::BufferFlags::HEADER) {
-                    return Ok(gst::FlowSuccess::Ok);
-                }
-                let pts = buffer.pts().unwrap_or(gst::ClockTime::ZERO);
-                let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-                let data = buffer
-                    .into_mapped_buffer_readable()
-                    .map_err(|_| gst::FlowError::Error)?;
-                let chunk = Chunk {
-                    pts: Duration::from_nanos(pts.nseconds()),
-                    key,
-                    data: Bytes::from_owner(data),
-                };
-                // One write per viewer and frame, though the muxer gives it in several pieces and sound in between.
-                let complete = blocks.completes_picture(&chunk.data);
-                if has_picture && !complete && chunk.pts < told + PIECE_WAITS {
-                    stream.publish_quietly(chunk);
-                } else {
-                    told = chunk.pts;
-                    stream.publish(chunk);
-                }
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .build(),
-    );
-    // A key frame always begins a cluster, so that a reader can begin there.
-    let muxer = "webmmux streamable=true min-cluster-duration=0 offset-to-zero=false";
+async fn start(shared: &Shared) -> Option<Feeder> {
+    let has_picture = shared.encoders.tracks().video;
+    let sink = chunker::sink(shared.container, has_picture, shared.stream.clone());
     Feeder::start(
-        &inner.runtime,
-        &inner.clock,
-        &inner.encoders,
-        Format::WebM,
-        muxer,
+        &shared.runtime,
+        &shared.clock,
+        &shared.encoders,
+        shared.container,
+        shared.container.muxer,
         sink.upcast(),
     )
     .await
-    .inspect_err(|e| tracing::error!(error = %e, "the WebM muxer could not be started"))
+    .inspect_err(|error| {
+        tracing::error!(%error, container = shared.container.name, "a muxer could not be started")
+    })
     .ok()
-}
-
-/// The container's header from the caps.
-fn header(caps: &gst::CapsRef) -> Option<Bytes> {
-    let headers = caps
-        .structure(0)?
-        .get::<gst::ArrayRef>("streamheader")
-        .ok()?;
-    let mut all = Vec::new();
-    for value in headers.as_slice() {
-        let buffer = value.get::<gst::Buffer>().ok()?;
-        all.extend_from_slice(&buffer.map_readable().ok()?);
-    }
-    Some(Bytes::from(all))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        encode::{EncodeSettings, RungId, Tracks},
+        encode::{EncodeSettings, Tracks},
         fanout::Join,
         program::Program,
     };
@@ -254,7 +223,7 @@ mod tests {
     struct Rig {
         program: Program,
         encoders: Encoders,
-        webm: WebM,
+        muxes: Muxes,
     }
 
     fn rig() -> Rig {
@@ -271,35 +240,38 @@ mod tests {
         let program = Program::start(&settings, tracks, |e| panic!("{e}")).unwrap();
         let encoders = Encoders::new(program.out().clone(), settings, |e| panic!("{e}"));
         let clock = program.out().clock().clone();
-        let webm = WebM::new(Handle::current(), encoders.clone(), clock);
+        let muxes = Muxes::new(Handle::current(), encoders.clone(), clock);
         Rig {
             program,
             encoders,
-            webm,
+            muxes,
         }
     }
 
-    fn elements(encoders: &Encoders) -> Vec<(RungId, usize)> {
+    fn elements(encoders: &Encoders) -> Vec<(&str, usize)> {
         let running = encoders.running();
-        running.iter().map(|e| (e.rung, e.elements)).collect()
+        running
+            .iter()
+            .map(|e| (e.rung.codec.name, e.elements))
+            .collect()
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn fifty_readers_share_one_encoder_per_track_and_nobody_leaves_none() {
         let rig = rig();
         assert_eq!(elements(&rig.encoders), []);
-        let leases: Vec<_> = (0..50).map(|_| rig.webm.lease()).collect();
+        let leases: Vec<_> = (0..50)
+            .map(|_| rig.muxes.lease(Format::WebM).unwrap())
+            .collect();
         for lease in &leases {
             assert!(!lease.stream().wait_head().await.unwrap().is_empty());
             let first = lease.stream().subscribe(Join::LastKey).next().await;
             assert!(first.unwrap().key, "a reader begins at a key frame");
-            assert_eq!(
-                elements(&rig.encoders),
-                [(RungId::Video, 1), (RungId::Audio, 1)]
-            );
+            assert_eq!(elements(&rig.encoders), [("vp8", 1), ("opus", 1)]);
         }
         let mut last = leases[0].stream().subscribe(Join::NextKey);
-        let packets = rig.encoders.lease(RungId::Video).unwrap();
+        let picture = *rig.encoders.rungs_of(Format::WebM).first().unwrap();
+        let packets = rig.encoders.lease(picture).unwrap();
         let mut coded = packets.stream().subscribe(Join::NextKey);
         drop((leases, packets));
         // Both streams end when the muxer and, after it, the encoder have lingered long enough.
@@ -313,13 +285,13 @@ mod tests {
         let Rig {
             program,
             encoders,
-            webm,
+            muxes,
         } = rig();
-        let lease = webm.lease();
+        let lease = muxes.lease(Format::WebM).unwrap();
         lease.stream().wait_head().await.unwrap();
         let stream = Arc::downgrade(lease.stream());
-        let ended = webm.0.0.ended.clone().cancelled_owned();
-        drop((lease, webm, encoders));
+        let ended = muxes.0.ended.clone().cancelled_owned();
+        drop((lease, muxes, encoders));
         ended.await;
         drop(program);
         // The muxer's task holds the last reference for as long as it takes to stop.

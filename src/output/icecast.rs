@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Icecast, through shout2send.
 
-use std::{
-    fmt,
-    str::FromStr,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{fmt, str::FromStr, time::Duration};
 
 use url::Url;
 
-use super::{Backoff, Context, Progress, listeners};
+use super::{Context, Progress, drive, listeners};
 use crate::{
     encode::Format,
     error::{OutputError, SpecError},
     message::OutputState,
-    mux::{Feeder, FeederEnd},
+    mux::{Container, Feeder, FeederEnd},
     program::PipelineError,
 };
 
-/// A connection that held this long was a good one: the next failure starts counting anew.
-const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// How long the server may take no bytes before the connection is given up; also how long "live" may be untrue.
 const STALL: Duration = Duration::from_secs(4);
 /// How long making the connection may take.
@@ -138,37 +132,7 @@ pub(super) async fn run(context: Context, target: IcecastTarget) {
             package: "gstreamer1.0-plugins-good",
         }));
     }
-    let mut delays = Backoff::new();
-    let mut attempt = 1;
-    loop {
-        context.tell(OutputState::Connecting { attempt });
-        let began = Instant::now();
-        let error = tokio::select! {
-            error = connection(&context, &target) => error,
-            () = context.stopped() => break,
-        };
-        if began.elapsed() >= GOOD_CONNECTION {
-            delays = Backoff::new();
-            attempt = 0;
-        }
-        if matches!(
-            error,
-            OutputError::Denied { .. } | OutputError::Missing { .. }
-        ) {
-            // Trying a wrong password again and again only fills the server's log.
-            return context.tell(OutputState::Failed(error));
-        }
-        let delay = delays.next().unwrap_or(CONNECT);
-        context.tell(OutputState::Waiting {
-            retry_at: SystemTime::now() + delay,
-            error,
-        });
-        tokio::select! {
-            () = tokio::time::sleep(delay) => attempt += 1,
-            () = context.stopped() => break,
-        }
-    }
-    context.tell(OutputState::Off);
+    drive::keep(&context, || connection(&context, &target)).await;
 }
 
 /// One connection, from its beginning to its failure.
@@ -203,7 +167,7 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
         &context.runtime,
         &context.clock,
         &context.encoders,
-        Format::Icecast,
+        webm(),
         muxer,
         sink,
     )
@@ -228,6 +192,10 @@ async fn connection(context: &Context, target: &IcecastTarget) -> OutputError {
         () = context.report(&progress, STALL) => OutputError::Stalled { host: target.host_and_port() },
         () = listing => other(&"the connection ended"),
     }
+}
+
+fn webm() -> &'static Container {
+    Container::of(Format::WebM).expect("WebM has a row in the table")
 }
 
 /// GStreamer's and libshout's words to ours.

@@ -4,6 +4,7 @@
 //! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
+mod drive;
 mod icecast;
 mod listeners;
 mod record;
@@ -36,6 +37,7 @@ use crate::{
     audience::Audience,
     encode::Encoders,
     message::{OutputState, OutputStatus},
+    mux::Muxes,
     program::StudioClock,
 };
 
@@ -96,6 +98,7 @@ pub(crate) struct Supplies {
     pub(crate) runtime: Handle,
     pub(crate) clock: StudioClock,
     pub(crate) encoders: Encoders,
+    pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
 }
 
@@ -257,6 +260,7 @@ impl Outputs {
                 runtime: self.supplies.runtime.clone(),
                 clock: self.supplies.clock.clone(),
                 encoders: self.supplies.encoders.clone(),
+                muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 stop: stop.clone(),
                 cell: entry.cell.clone(),
@@ -283,6 +287,8 @@ pub(crate) struct Context {
     runtime: Handle,
     clock: StudioClock,
     encoders: Encoders,
+    /// One mux per format, for outputs that send the same bytes as the built-in server.
+    muxes: Muxes,
     audience: Audience,
     stop: CancellationToken,
     cell: Arc<Cell>,

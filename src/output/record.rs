@@ -16,18 +16,18 @@ use crate::{
     encode::Format,
     error::{OutputError, SpecError},
     message::OutputState,
-    mux::{Feeder, FeederEnd},
+    mux::{Container, Feeder, FeederEnd},
 };
 
 /// A disk that takes nothing for this long is given up: "live" would be untrue.
 const STALL: Duration = Duration::from_secs(15);
 
 /// The muxer for a file name, by its ending.
-fn muxer(path: &Path) -> Option<&'static str> {
+fn muxer(path: &Path) -> Option<(Format, &'static str)> {
     let ending = path.extension()?.to_str()?.to_ascii_lowercase();
     match ending.as_str() {
-        "webm" => Some("webmmux offset-to-zero=true"),
-        "mkv" => Some("matroskamux offset-to-zero=true"),
+        "webm" => Some((Format::WebM, "webmmux offset-to-zero=true")),
+        "mkv" => Some((Format::Matroska, "matroskamux offset-to-zero=true")),
         _ => None,
     }
 }
@@ -93,7 +93,9 @@ pub(super) async fn run(context: Context, path: PathBuf, overwrite: bool) {
         path: path.clone(),
         why,
     };
-    let Some(muxer) = muxer(&path) else {
+    let Some((container, muxer)) =
+        muxer(&path).and_then(|(format, muxer)| Some((Container::of(format)?, muxer)))
+    else {
         return context.tell(OutputState::Failed(unwritable(
             "its ending is none that is known".into(),
         )));
@@ -125,7 +127,7 @@ pub(super) async fn run(context: Context, path: PathBuf, overwrite: bool) {
         &context.runtime,
         &context.clock,
         &context.encoders,
-        Format::Record,
+        container,
         muxer,
         sink,
     )

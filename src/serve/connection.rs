@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::{Shared, live};
+use crate::mux::Container;
 
 /// A head must arrive within this time, or it is somebody who only wants to hold a connection open.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -57,10 +58,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: Ca
 
 /// What a head asks for, as far as the ways part.
 enum Wish {
-    Live {
-        head_only: bool,
-        agent: String,
-    },
+    Live(live::Request),
     Other {
         websocket: bool,
     },
@@ -76,9 +74,7 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
         return;
     };
     match wish {
-        Wish::Live { head_only, agent } => {
-            live::serve(socket, peer, agent, head_only, shared).await
-        }
+        Wish::Live(request) => live::serve(socket, peer, request, shared).await,
         Wish::Nowhere => {
             let answer =
                 b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -130,20 +126,22 @@ async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
                     all.find(|h| h.name.eq_ignore_ascii_case(name))
                         .map(|h| h.value)
                 };
-                if path != live::PATH || !matches!(method, "GET" | "HEAD") {
+                let container = Container::at(path).filter(|_| matches!(method, "GET" | "HEAD"));
+                let Some(container) = container else {
                     let websocket =
                         header("upgrade").is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"));
                     return Ok(Wish::Other { websocket });
-                }
+                };
                 if request.version == Some(1) && header("host").is_none() {
                     return Ok(Wish::Nowhere);
                 }
                 let agent = header("user-agent")
                     .map(|v| String::from_utf8_lossy(v).chars().take(200).collect());
-                return Ok(Wish::Live {
+                return Ok(Wish::Live(live::Request {
+                    container,
                     head_only: method == "HEAD",
                     agent: agent.unwrap_or_default(),
-                });
+                }));
             }
             // Too long or no HTTP at all: hyper has the right answers.
             Ok(httparse::Status::Partial) | Err(_) => {

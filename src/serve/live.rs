@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Endless streams over a plain socket: `/live.webm`.
+//! Endless streams over a plain socket: `/live.webm` and its like.
 //!
 //! A viewer is a place in the muxer's ring and a socket. What all viewers get is the same memory; per viewer and
 //! chunk there is one system call. A viewer whose socket takes nothing keeps its place until the ring moves on; then
@@ -14,11 +14,17 @@ use super::Shared;
 use crate::{
     audience::{Guard, Transport, Who},
     fanout::Join,
-    mux::{Chunk, ChunkFeed},
+    mux::{Chunk, ChunkFeed, Container},
 };
 
-/// The route.
-pub(super) const PATH: &str = "/live.webm";
+/// What a viewer asked for.
+pub(super) struct Request {
+    pub(super) container: &'static Container,
+    /// Only what it would be, not the stream.
+    pub(super) head_only: bool,
+    /// What the viewer calls itself.
+    pub(super) agent: String,
+}
 
 /// A viewer whose connection takes nothing for this long is let go.
 const STALL: Duration = Duration::from_secs(20);
@@ -31,23 +37,37 @@ const BATCH: usize = 16;
 pub(super) async fn serve(
     mut socket: TcpStream,
     peer: SocketAddr,
-    agent: String,
-    head_only: bool,
+    request: Request,
     shared: &Shared,
 ) {
+    let Request {
+        container,
+        head_only,
+        agent,
+    } = request;
     if !*shared.on_air.borrow() {
         return refuse(
             &mut socket,
             head_only,
+            "503 Service Unavailable",
             "The broadcast is not on the air. Try again when it has begun.",
         )
         .await;
     }
+    let Some(lease) = shared.muxes.lease(container.format) else {
+        return refuse(
+            &mut socket,
+            head_only,
+            "404 Not Found",
+            "This broadcast has nothing that such a stream could carry. Try /live.webm.",
+        )
+        .await;
+    };
     // No Access-Control-Allow-Origin: what is only for this computer must not be read by any site its user visits.
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nCache-Control: no-store\r\n\
          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-        shared.webm.content_type()
+        lease.content_type()
     );
     if head_only {
         let _ = socket.write_all(head.as_bytes()).await;
@@ -56,11 +76,10 @@ pub(super) async fn serve(
     }
     let guard = shared.audience.join(Who {
         transport: Transport::Http,
-        format: "webm".into(),
+        format: container.name.into(),
         address: peer.to_string(),
         agent,
     });
-    let lease = shared.webm.lease();
     let stream = lease.stream().clone();
     let header = tokio::select! {
         header = tokio::time::timeout(BEGIN, stream.wait_head()) => header.ok().flatten(),
@@ -70,6 +89,7 @@ pub(super) async fn serve(
         return refuse(
             &mut socket,
             head_only,
+            "503 Service Unavailable",
             "The stream could not be begun. Try again in a moment.",
         )
         .await;
@@ -97,9 +117,9 @@ pub(super) async fn serve(
 }
 
 /// Say why there is no stream now.
-async fn refuse(socket: &mut TcpStream, head_only: bool, sentence: &str) {
+async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence: &str) {
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {

@@ -2,7 +2,7 @@
 //! The one HTTP server.
 //!
 //! ```text
-//! accept ─▶ head ─┬─ GET /live.webm ─▶ live: the socket itself, one write per viewer and chunk
+//! accept ─▶ head ─┬─ GET /live.* ───▶ live: the socket itself, one write per viewer and chunk
 //!                 └─ anything else ──▶ hyper + axum: watch page, API, WHEP, signalling
 //! ```
 //!
@@ -40,7 +40,7 @@ use crate::{
     encode::Encoders,
     error::{ServeError, StudioError},
     message::{Command, Outcome},
-    mux::WebM,
+    mux::Muxes,
     source::{frames::Inboxes, guest::Seats},
 };
 use guests::Guests;
@@ -53,7 +53,7 @@ const BACKLOG: i32 = 4096;
 
 /// What the server serves.
 pub(crate) struct Serving {
-    pub(crate) webm: WebM,
+    pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
     /// Whether viewers are let in.
     pub(crate) on_air: watch::Receiver<bool>,
@@ -72,7 +72,7 @@ pub(crate) type Control =
 
 /// What every connection shares.
 struct Shared {
-    webm: WebM,
+    muxes: Muxes,
     audience: Audience,
     on_air: watch::Receiver<bool>,
     router: Router,
@@ -163,7 +163,7 @@ impl Server {
             .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));
         let shared = Arc::new(Shared {
-            webm: serving.webm,
+            muxes: serving.muxes,
             audience: serving.audience.clone(),
             on_air: serving.on_air.clone(),
             router,

@@ -38,7 +38,10 @@ pub struct Status {
 pub struct EncoderRow {
     /// Its word on the command line.
     pub codec: String,
-    /// `full` for the picture, `audio` for the sound.
+    /// The GStreamer element that encodes.
+    #[serde(default)]
+    pub element: String,
+    /// `full` for a picture of the program's size, `low` and `gif` for smaller ones, `audio` for sound.
     pub rung: String,
     /// Pixels; 0 for sound.
     pub width: u32,

@@ -18,13 +18,13 @@ use tokio::{
 
 use crate::{
     audience::{Audience, Change, Viewer},
-    encode::{EncodeSettings, Encoders, Tracks},
+    encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{
         AirState, Command, Event, MediaKind, Outcome, OutputStatus, Progress, SourceId,
         SourceState, SourceStatus,
     },
-    mux::WebM,
+    mux::Muxes,
     output::{self, OutputSpec, Outputs, Supplies, Target},
     program::{
         Levels, Program,
@@ -151,8 +151,9 @@ impl Studio {
         };
         let program = Program::start(&options.encoding, tracks, refuse())?;
         let encoders = Encoders::new(program.out().clone(), options.encoding.clone(), refuse());
+        encode::find_out();
         let clock = program.out().clock().clone();
-        let webm = WebM::new(handle.clone(), encoders.clone(), clock.clone());
+        let muxes = Muxes::new(handle.clone(), encoders.clone(), clock.clone());
         let audience = Audience::new({
             let tell = tell(&events);
             move |change| {
@@ -167,6 +168,7 @@ impl Studio {
                 runtime: handle.clone(),
                 clock: clock.clone(),
                 encoders: encoders.clone(),
+                muxes: muxes.clone(),
                 audience: audience.clone(),
             },
             {
@@ -214,7 +216,7 @@ impl Studio {
             &handle,
             bound,
             Serving {
-                webm,
+                muxes,
                 audience,
                 on_air: on_air.subscribe(),
                 api_token: options.api_token,

@@ -76,12 +76,10 @@ impl Rates {
 }
 
 fn row(settings: &EncodeSettings, encoder: &EncoderStatus, fps: f64, bitrate: u64) -> EncoderRow {
-    let (width, height) = match encoder.rung {
-        RungId::Video => (settings.width, settings.height),
-        RungId::Audio => (0, 0),
-    };
+    let (width, height) = settings.size(encoder.rung);
     EncoderRow {
-        codec: encoder.codec.name.into(),
+        codec: encoder.rung.codec.name.into(),
+        element: encoder.element.into(),
         rung: encoder.rung.word().into(),
         width,
         height,

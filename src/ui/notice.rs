@@ -208,6 +208,26 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("package", package)],
             ),
         ),
+        SpecError::EncoderBroken {
+            codec,
+            element,
+            why,
+        } => Notice::new(
+            fill(
+                gettext(
+                    "The encoder for {codec} ({element}) does not work on this computer: {why}.",
+                ),
+                &[("codec", codec), ("element", element), ("why", why)],
+            ),
+            gettext("Choose another encoder or another codec."),
+        ),
+        SpecError::Encoder { codec, name, known } => Notice::new(
+            fill(
+                gettext("“{name}” is no encoder for {codec}."),
+                &[("name", name), ("codec", codec)],
+            ),
+            fill(gettext("There are: {known}."), &[("known", known)]),
+        ),
         SpecError::IcecastUrl { why, .. } => Notice::new(
             fill(
                 gettext("This Icecast address cannot be used: {why}."),

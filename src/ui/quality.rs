@@ -80,7 +80,7 @@ glib::wrapper! {
 fn installed(media: MediaKind) -> Vec<&'static Codec> {
     CODECS
         .iter()
-        .filter(|c| c.media == media && c.installed().is_ok())
+        .filter(|c| c.media == media && c.choice && c.installed().is_ok())
         .collect()
 }
 
@@ -88,11 +88,11 @@ fn installed(media: MediaKind) -> Vec<&'static Codec> {
 fn missing(media: MediaKind) -> String {
     let rows = CODECS
         .iter()
-        .filter(|c| c.media == media && c.installed().is_err());
+        .filter(|c| c.media == media && c.choice && c.installed().is_err());
     rows.map(|c| {
         fill(
             gettext("{codec} needs the package {package}."),
-            &[("codec", c.label), ("package", c.package)],
+            &[("codec", c.label), ("package", c.usual().package)],
         )
     })
     .collect::<Vec<_>>()

@@ -11,8 +11,9 @@ use super::{
     session::{Frame, Offered, OnAir},
 };
 use crate::{
-    encode::{Codec, Encoders, Lease, Packet, PacketFeed, RungId},
+    encode::{Codec, Encoders, Format, Lease, Packet, PacketFeed, RungId},
     fanout::{Join, Taken},
+    message::MediaKind,
 };
 
 /// The encoder makes at most one key frame in this time, so asking more often is of no use.
@@ -25,20 +26,26 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 
 /// What is on the air, as configured.
 pub(super) fn on_air(encoders: &Encoders) -> OnAir {
-    let (settings, tracks) = (encoders.settings(), encoders.tracks());
-    let offered = |there: bool, codec: &'static Codec| {
-        let row = payload::row(codec).filter(|_| there)?;
+    let offered = |kind| {
+        let codec = rung(encoders, kind)?.codec;
+        let row = payload::row(codec)?;
         Some(Offered { codec, row })
     };
     OnAir {
-        video: offered(tracks.video, settings.video),
-        audio: offered(tracks.audio, settings.audio),
+        video: offered(MediaKind::Video),
+        audio: offered(MediaKind::Audio),
     }
+}
+
+/// The rung of that kind that viewers get, as the settings are now.
+fn rung(encoders: &Encoders, kind: MediaKind) -> Option<RungId> {
+    let rungs = encoders.rungs_of(Format::WebRtc);
+    rungs.into_iter().find(|id| id.codec.media == kind)
 }
 
 /// One track.
 pub(super) struct Track {
-    rung: RungId,
+    kind: MediaKind,
     lease: Lease,
     feed: PacketFeed,
     /// Codec of the packets, once the encoder has told.
@@ -67,12 +74,12 @@ pub(super) struct News {
 }
 
 impl Track {
-    /// Lease a rung. `None` if the program has no such track.
-    pub(super) fn lease(encoders: &Encoders, rung: RungId, now: Instant) -> Option<Track> {
-        let lease = encoders.lease(rung)?;
+    /// Lease the rung of that kind. `None` if the program has no such track.
+    pub(super) fn lease(encoders: &Encoders, kind: MediaKind, now: Instant) -> Option<Track> {
+        let lease = encoders.lease(rung(encoders, kind)?)?;
         let feed = lease.stream().subscribe(Join::NextKey);
         Some(Track {
-            rung,
+            kind,
             lease,
             feed,
             codec: None,
@@ -154,13 +161,13 @@ impl Track {
                 self.wanted = false;
             }
             let frame = Arc::new(Frame {
-                rung: self.rung,
+                kind: self.kind,
                 key: packet.key,
                 ticks: row.ticks(&packet),
                 wallclock: anchor + packet.pts,
                 payloads,
             });
-            if self.rung == RungId::Video {
+            if self.kind == MediaKind::Video {
                 self.keep(&frame, now);
             }
             into.push(frame);
@@ -173,7 +180,8 @@ impl Track {
         self.renewed = now;
         self.ended = false;
         // The new one first, so that an encoder that was just restarted for others goes on.
-        if let Some(lease) = encoders.lease(self.rung) {
+        let lease = rung(encoders, self.kind).and_then(|id| encoders.lease(id));
+        if let Some(lease) = lease {
             self.lease = lease;
         }
         self.feed = self.lease.stream().subscribe(Join::NextKey);

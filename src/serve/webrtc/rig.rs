@@ -20,7 +20,7 @@ use tokio::{net::UdpSocket, sync::mpsc};
 use super::{Leg, SessionId};
 use crate::{
     audience::{Audience, Change, Transport, Who},
-    encode::{EncodeSettings, Encoders, RungId, Tracks},
+    encode::{self, EncodeSettings, Encoders, Tracks},
     program::Program,
 };
 
@@ -102,7 +102,7 @@ impl Rig {
 
     /// All readers are gone: what remains is the encoder's own grace.
     pub(in crate::serve) fn assert_unused(&self) {
-        for rung in [RungId::Video, RungId::Audio] {
+        for rung in self.encoders.rungs_of(encode::Format::WebRtc) {
             let lease = self.encoders.lease(rung).unwrap();
             // This lease, the encoders' own, and the encoder that lingers. The leg would add a lease and a feed.
             let holders = Arc::strong_count(lease.stream());

@@ -20,7 +20,8 @@ use str0m::{
 use super::{SessionId, socket::Wire};
 use crate::{
     audience::{Audience, Guard, Transport, Who},
-    encode::{Codec, RungId},
+    encode::Codec,
+    message::MediaKind,
 };
 pub(in crate::serve) use negotiate::refused;
 pub(super) use negotiate::{Offered, OnAir};
@@ -33,7 +34,7 @@ const CATCH_UP_TICKS: u32 = 90;
 
 /// A frame as all viewers get it.
 pub(super) struct Frame {
-    pub(super) rung: RungId,
+    pub(super) kind: MediaKind,
     pub(super) key: bool,
     /// RTP time.
     pub(super) ticks: u32,
@@ -127,10 +128,10 @@ impl Session {
     }
 
     /// Whether it was negotiated with another codec than this one.
-    pub(super) fn differs(&self, rung: RungId, codec: &Codec) -> bool {
-        let lane = match rung {
-            RungId::Video => &self.video,
-            RungId::Audio => &self.audio,
+    pub(super) fn differs(&self, kind: MediaKind, codec: &Codec) -> bool {
+        let lane = match kind {
+            MediaKind::Video => &self.video,
+            MediaKind::Audio => &self.audio,
         };
         lane.as_ref().is_some_and(|lane| lane.codec != codec)
     }
@@ -168,9 +169,9 @@ impl Session {
         if !self.connected {
             return false;
         }
-        let (lane, is_video) = match frame.rung {
-            RungId::Video => (&mut self.video, true),
-            RungId::Audio => (&mut self.audio, false),
+        let (lane, is_video) = match frame.kind {
+            MediaKind::Video => (&mut self.video, true),
+            MediaKind::Audio => (&mut self.audio, false),
         };
         let Some(lane) = lane.as_mut().filter(|lane| !lane.needs_key || frame.key) else {
             return false;

@@ -28,11 +28,7 @@ use super::{
     session::{Around, Frame, OnAir, Session, Turn},
     socket::{Inbox, Wire},
 };
-use crate::{
-    audience::Audience,
-    encode::{Encoders, RungId},
-    error::ServeError,
-};
+use crate::{audience::Audience, encode::Encoders, error::ServeError, message::MediaKind};
 
 /// A kick is obeyed within this time, even when no packet comes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -247,8 +243,8 @@ impl LegThread {
         }
         // Leased now, so that the encoder starts while the connection is being made.
         if self.sessions.is_empty() {
-            self.video = Track::lease(&self.encoders, RungId::Video, now);
-            self.audio = Track::lease(&self.encoders, RungId::Audio, now);
+            self.video = Track::lease(&self.encoders, MediaKind::Video, now);
+            self.audio = Track::lease(&self.encoders, MediaKind::Audio, now);
         }
         let id = session.id;
         self.by_ufrag.insert(session.ufrag.clone(), id);
@@ -364,21 +360,21 @@ impl LegThread {
         self.frames.clear();
         let mut changed = Vec::new();
         let mut skipped = 0;
-        for (rung, track) in [
-            (RungId::Video, &mut self.video),
-            (RungId::Audio, &mut self.audio),
+        for (kind, track) in [
+            (MediaKind::Video, &mut self.video),
+            (MediaKind::Audio, &mut self.audio),
         ] {
             let Some(track) = track else { continue };
             let news = track.take(&self.encoders, &mut self.anchor, now, &mut self.frames);
-            changed.extend(news.codec.map(|codec| (rung, codec)));
-            if rung == RungId::Video {
+            changed.extend(news.codec.map(|codec| (kind, codec)));
+            if kind == MediaKind::Video {
                 skipped = news.skipped;
             }
         }
         let mut over = Vec::new();
         if !changed.is_empty() {
             // They were promised another codec, and come back for this one.
-            let differs = |s: &Session| changed.iter().any(|(rung, codec)| s.differs(*rung, codec));
+            let differs = |s: &Session| changed.iter().any(|(kind, codec)| s.differs(*kind, codec));
             over.extend(
                 self.sessions
                     .values()

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What this computer can encode: found out by really encoding a few frames.
+//!
+//! An element being installed says little: the driver may be missing, the card may be too old, all its sessions may be
+//! taken. So each encoder is tried once, by whoever needs it first.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, OnceLock},
+};
+
+use gst::prelude::*;
+use parking_lot::Mutex;
+
+use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Stills};
+use crate::{error::SpecError, message::MediaKind};
+
+/// An encoder that has given nothing by then hangs.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+
+/// Why an encoder cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unable {
+    /// It is not installed; the Debian package that has it.
+    Missing(&'static str),
+    /// It was tried and failed; GStreamer's words.
+    Failed(String),
+}
+
+/// What became of trying each encoder of a codec, in the order of its row.
+#[derive(Debug)]
+pub struct Ability {
+    /// The codec.
+    pub codec: &'static Codec,
+    /// Its encoders, and whether they work here.
+    pub encoders: Vec<(&'static Encoder, Result<(), Unable>)>,
+}
+
+impl Ability {
+    /// The best encoder that works, or the one wished for if that works.
+    pub fn best(&self, wished: Option<&str>) -> Result<&'static Encoder, SpecError> {
+        let working = || self.encoders.iter().filter(|(_, r)| r.is_ok());
+        let found = match wished {
+            Some(name) => working().find(|(e, _)| e.element == name),
+            None => working().next(),
+        };
+        match (found, wished) {
+            (Some((encoder, _)), _) => Ok(encoder),
+            (None, Some(name)) => Err(self.why_not(name)),
+            (None, None) => Err(self.why_none()),
+        }
+    }
+
+    fn why_not(&self, name: &str) -> SpecError {
+        let row = self.encoders.iter().find(|(e, _)| e.element == name);
+        match row {
+            Some((encoder, Err(Unable::Missing(package)))) => SpecError::EncoderMissing {
+                codec: self.codec.label,
+                element: encoder.element,
+                package,
+            },
+            Some((_, Err(Unable::Failed(why)))) => SpecError::EncoderBroken {
+                codec: self.codec.label,
+                element: name.to_string(),
+                why: why.clone(),
+            },
+            Some((_, Ok(()))) | None => SpecError::Encoder {
+                codec: self.codec.label,
+                name: name.to_string(),
+                known: names(self.codec),
+            },
+        }
+    }
+
+    /// The reason of the first that is there but fails; of the usual one if none is there.
+    fn why_none(&self) -> SpecError {
+        let failed = |r: &Result<(), Unable>| matches!(r, Err(Unable::Failed(_)));
+        match self.encoders.iter().find(|(_, r)| failed(r)) {
+            Some((encoder, _)) => self.why_not(encoder.element),
+            None => self.codec.missing(),
+        }
+    }
+}
+
+/// Names of the encoders of a codec, as they are written on the command line.
+fn names(codec: &Codec) -> String {
+    let names: Vec<_> = codec.encoders.iter().map(|e| e.element).collect();
+    names.join(", ")
+}
+
+type Slot = Arc<OnceLock<Arc<Ability>>>;
+static TRIED: LazyLock<Mutex<HashMap<&'static str, Slot>>> = LazyLock::new(Mutex::default);
+
+/// What this computer can do with a codec. Tried when it is asked for the first time, which takes a fraction of a second
+/// and blocks; afterwards it is known. Two who ask at once wait for one trial.
+pub fn ability(codec: &'static Codec) -> Arc<Ability> {
+    let slot = TRIED.lock().entry(codec.name).or_default().clone();
+    slot.get_or_init(|| {
+        let tried = codec.encoders.iter().map(|e| (e, attempt(codec, e)));
+        Arc::new(Ability {
+            codec,
+            encoders: tried.collect(),
+        })
+    })
+    .clone()
+}
+
+/// What is known already, without trying.
+pub fn known_ability(codec: &'static Codec) -> Option<Arc<Ability>> {
+    let slot = TRIED.lock().get(codec.name).cloned();
+    slot.and_then(|slot| slot.get().cloned())
+}
+
+/// Whether a codec can be encoded here, as far as is known without trying: an encoder that was not tried counts.
+pub(super) fn seems_able(codec: &'static Codec) -> bool {
+    match known_ability(codec) {
+        Some(ability) => ability.encoders.iter().any(|(_, r)| r.is_ok()),
+        None => codec.installed().is_ok(),
+    }
+}
+
+/// Try everything that people can choose from, in a thread of its own, so that it is known when it is asked for.
+pub(crate) fn find_out() {
+    let tried = std::thread::Builder::new()
+        .name("abilities".into())
+        .spawn(|| {
+            for codec in CODECS {
+                ability(codec);
+            }
+        });
+    if let Err(e) = tried {
+        tracing::warn!(error = %e, "the encoders are tried when they are needed");
+    }
+}
+
+/// Encode a few small frames.
+fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unable> {
+    if gst::ElementFactory::find(encoder.element).is_none() {
+        return Err(Unable::Missing(encoder.package));
+    }
+    let usual = EncodeSettings::default();
+    let (from, bitrate) = match codec.media {
+        MediaKind::Video => (
+            "videotestsrc num-buffers=90 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1",
+            500_000,
+        ),
+        MediaKind::Audio => (
+            "audiotestsrc num-buffers=90 ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2",
+            usual.audio_bitrate,
+        ),
+    };
+    let fill = Fill {
+        bitrate,
+        gop: 30,
+        threads: 1,
+        stills: Stills::default(),
+    };
+    let line = format!(
+        "{from} ! {} ! fakesink name=end sync=false",
+        encoder.launch(codec, fill)
+    );
+    let failed = |e: &dyn std::fmt::Display| Unable::Failed(e.to_string());
+    let pipeline = gst::parse::launch(&line).map_err(|e| failed(&e))?;
+    let pipeline = pipeline
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| Unable::Failed("it is no pipeline".into()))?;
+    // Only until the first comes out: some encoders complain when they are drained.
+    if let Some(pad) = pipeline.by_name("end").and_then(|e| e.static_pad("sink")) {
+        let end = pipeline.downgrade();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            if let Some(end) = end.upgrade() {
+                let came = gst::message::Application::builder(gst::Structure::new_empty("came"));
+                let _ = end.post_message(came.src(&end).build());
+            }
+            gst::PadProbeReturn::Remove
+        });
+    }
+    let told = pipeline.bus().and_then(|bus| {
+        // A failed change of state puts its reason on the bus.
+        let _ = pipeline.set_state(gst::State::Playing);
+        bus.timed_pop_filtered(
+            PATIENCE,
+            &[
+                gst::MessageType::Application,
+                gst::MessageType::Eos,
+                gst::MessageType::Error,
+            ],
+        )
+    });
+    let _ = pipeline.set_state(gst::State::Null);
+    match told.as_ref().map(|m| m.view()) {
+        Some(gst::MessageView::Application(_)) => Ok(()),
+        Some(gst::MessageView::Error(e)) => Err(failed(&e.error())),
+        Some(_) => Err(Unable::Failed("it gives no frames".into())),
+        None => Err(Unable::Failed("it does not finish".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::Place;
+
+    #[test]
+    fn every_codec_of_the_table_can_be_encoded_here() {
+        gst::init().unwrap();
+        for codec in CODECS {
+            let ability = ability(codec);
+            let best = ability.best(None).unwrap();
+            assert!(codec.encoders.iter().any(|e| e.element == best.element));
+            assert_eq!(
+                ability.best(Some(best.element)).unwrap().element,
+                best.element
+            );
+        }
+    }
+
+    #[test]
+    fn an_encoder_that_is_not_there_is_told_with_its_package() {
+        gst::init().unwrap();
+        static NOWHERE: Codec = Codec {
+            name: "nowhere",
+            label: "Nowhere",
+            media: MediaKind::Video,
+            choice: true,
+            encoders: &[],
+            parser: None,
+            webrtc: false,
+        };
+        let h264 = &Codec::named("h264").unwrap().encoders[0];
+        let ability = Ability {
+            codec: &NOWHERE,
+            encoders: vec![(h264, Err(Unable::Missing("some-package")))],
+        };
+        let wished = ability.best(Some(h264.element)).unwrap_err();
+        assert!(matches!(
+            wished,
+            SpecError::EncoderMissing {
+                package: "some-package",
+                ..
+            }
+        ));
+        let unknown = ability.best(Some("nosuchenc")).unwrap_err();
+        assert!(matches!(unknown, SpecError::Encoder { .. }));
+        let broken = Ability {
+            codec: &NOWHERE,
+            encoders: vec![(h264, Err(Unable::Failed("no card".into())))],
+        };
+        assert!(matches!(
+            broken.best(None).unwrap_err(),
+            SpecError::EncoderBroken { .. }
+        ));
+    }
+
+    #[test]
+    fn an_encoder_that_fails_is_not_taken() {
+        gst::init().unwrap();
+        // It is installed and gives nothing.
+        let codec = Codec::named("vp8").unwrap();
+        static HOLLOW: Encoder = Encoder {
+            element: "fakesink",
+            place: Place::Software,
+            package: "",
+            front: "",
+            properties: "",
+            bitrate: None,
+        };
+        assert!(matches!(attempt(codec, &HOLLOW), Err(Unable::Failed(_))));
+    }
+}
