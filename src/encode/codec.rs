@@ -220,7 +220,8 @@ pub static CODECS: &[Codec] = &[
                 place: Place::Software,
                 package: BAD,
                 front: "",
-                properties: "usage-profile=realtime cpu-used=10 row-mt=true threads={threads} end-usage=cbr \
+                // Without a largest quantizer of its own libaom ends the process at a picture that is hard to code.
+                properties: "usage-profile=realtime cpu-used=10 row-mt=true min-quantizer=2 max-quantizer=58 threads={threads} end-usage=cbr \
                              target-bitrate={kbit} lag-in-frames=0 keyframe-max-dist={gop} buf-sz=1000 \
                              buf-initial-sz=500 buf-optimal-sz=600 min-force-key-unit-interval=500000000",
                 bitrate: Some(("target-bitrate", 1000)),

@@ -57,6 +57,9 @@ mod outage;
 /// Everything a person can get wrong.
 mod mistakes;
 
+/// The codec table, judged by ffmpeg.
+mod codecs;
+
 /// Recordings, and the end of a broadcast.
 mod recording;
 
