@@ -69,13 +69,14 @@ struct Live {
     /// Pictures per second [default: 30]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=120))]
     fps: Option<u32>,
-    /// Codec of the picture: vp8 or vp9 [default: vp8]
+    /// Codec of the picture wherever it fits: vp8, vp9, h264, av1 or theora, with an encoder if you like
+    /// (h264:openh264enc) [default: vp8]
     #[arg(long, value_name = "CODEC")]
     video_codec: Option<String>,
     /// Bitrate of the picture [default: 2500k]
     #[arg(long, value_name = "BITRATE")]
     video_bitrate: Option<String>,
-    /// Codec of the sound: opus [default: opus]
+    /// Codec of the sound wherever it fits: opus, vorbis, aac or mp3 [default: opus]
     #[arg(long, value_name = "CODEC")]
     audio_codec: Option<String>,
     /// Bitrate of the sound [default: 128k]

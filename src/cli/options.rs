@@ -36,10 +36,14 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         encoding.fps = fps.clamp(1, 120);
     }
     if let Some(name) = first(&live.video_codec, &profile.video_codec) {
-        encoding.video = Codec::find(&name, MediaKind::Video)?;
+        let (codec, wished) = Codec::parse(&name, MediaKind::Video)?;
+        encoding.video = codec;
+        encoding.encoders.extend(wished.map(|e| (codec.name, e)));
     }
     if let Some(name) = first(&live.audio_codec, &profile.audio_codec) {
-        encoding.audio = Codec::find(&name, MediaKind::Audio)?;
+        let (codec, wished) = Codec::parse(&name, MediaKind::Audio)?;
+        encoding.audio = codec;
+        encoding.encoders.extend(wished.map(|e| (codec.name, e)));
     }
     if let Some(text) = first(&live.video_bitrate, &profile.video_bitrate) {
         encoding.video_bitrate = units::bitrate(&text)?;

@@ -67,7 +67,7 @@ impl Ability {
             Some((_, Ok(()))) | None => SpecError::Encoder {
                 codec: self.codec.label,
                 name: name.to_string(),
-                known: names(self.codec),
+                known: self.codec.elements(),
             },
         }
     }
@@ -80,12 +80,6 @@ impl Ability {
             None => self.codec.missing(),
         }
     }
-}
-
-/// Names of the encoders of a codec, as they are written on the command line.
-fn names(codec: &Codec) -> String {
-    let names: Vec<_> = codec.encoders.iter().map(|e| e.element).collect();
-    names.join(", ")
 }
 
 type Slot = Arc<OnceLock<Arc<Ability>>>;

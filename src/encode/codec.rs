@@ -449,6 +449,32 @@ impl Codec {
             })
     }
 
+    /// A codec to choose, and the encoder wished for: `h264` or `h264:openh264enc`.
+    pub fn parse(
+        text: &str,
+        media: MediaKind,
+    ) -> Result<(&'static Codec, Option<&'static str>), SpecError> {
+        let Some((name, element)) = text.split_once(':') else {
+            return Ok((Codec::find(text, media)?, None));
+        };
+        let codec = Codec::find(name, media)?;
+        let encoder = codec.encoders.iter().find(|e| e.element == element);
+        match encoder {
+            Some(encoder) => Ok((codec, Some(encoder.element))),
+            None => Err(SpecError::Encoder {
+                codec: codec.label,
+                name: element.to_string(),
+                known: codec.elements(),
+            }),
+        }
+    }
+
+    /// Names of its encoders, for a sentence.
+    pub(super) fn elements(&self) -> String {
+        let names: Vec<_> = self.encoders.iter().map(|e| e.element).collect();
+        names.join(", ")
+    }
+
     /// Whether an encoder of it is installed, else the error that says what to install. Whether it really works is told
     /// by [`ability`](super::ability).
     pub fn installed(&'static self) -> Result<(), SpecError> {
@@ -548,6 +574,16 @@ mod tests {
         assert!(
             matches!(e, SpecError::Codec { known, .. } if known == "vp8, vp9, h264, av1, theora")
         );
+    }
+
+    #[test]
+    fn an_encoder_may_be_wished_for_with_its_codec() {
+        let (codec, wished) = Codec::parse("h264:openh264enc", MediaKind::Video).unwrap();
+        assert_eq!((codec.name, wished), ("h264", Some("openh264enc")));
+        let (codec, wished) = Codec::parse("AV1", MediaKind::Video).unwrap();
+        assert_eq!((codec.name, wished), ("av1", None));
+        let e = Codec::parse("vp8:x264enc", MediaKind::Video).unwrap_err();
+        assert!(matches!(e, SpecError::Encoder { known, .. } if known == "vp8enc"));
     }
 
     #[test]
