@@ -140,6 +140,8 @@ pub enum Event {
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.
     Encoding(EncodeSettings),
+    /// Every encoder has been tried: `encode::ability` answers at once.
+    Abilities,
     /// A command could not be carried out; everything is as it was before.
     Refused(StudioError),
 }

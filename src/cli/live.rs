@@ -179,6 +179,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerJoined(_)
                     | Event::ViewerLeft(_)
                     | Event::Devices(_)
+                    | Event::Abilities
                     | Event::Encoding(_),
                 ) | Err(RecvError::Lagged(_)) => (),
                 Err(RecvError::Closed) => return ExitCode::FAILURE,

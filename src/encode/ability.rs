@@ -113,14 +113,15 @@ pub(super) fn seems_able(codec: &'static Codec) -> bool {
     }
 }
 
-/// Try everything that people can choose from, in a thread of its own, so that it is known when it is asked for.
-pub(crate) fn find_out() {
+/// Try everything in the table, in a thread of its own, so that it is known when it is asked for; then say so.
+pub(crate) fn find_out(done: impl FnOnce() + Send + 'static) {
     let tried = std::thread::Builder::new()
         .name("abilities".into())
         .spawn(|| {
             for codec in CODECS {
                 ability(codec);
             }
+            done();
         });
     if let Err(e) = tried {
         tracing::warn!(error = %e, "the encoders are tried when they are needed");

@@ -223,13 +223,18 @@ impl Director {
     }
 
     fn set_encoding(&mut self, settings: EncodeSettings) -> Result<(), StudioError> {
-        settings.installed()?;
+        // An encoder that was wished for is tried.
+        tokio::task::block_in_place(|| settings.installed())?;
         let old = self.shared.encoding.lock().clone();
         if (old.width, old.height, old.fps) != (settings.width, settings.height, settings.fps) {
             return Err(StudioError::OnlyAtStart("The size and rate of the picture"));
         }
-        let codecs = |s: &EncodeSettings| (s.video, s.audio, s.key_interval);
-        if codecs(&old) != codecs(&settings) && *self.shared.air.borrow() != AirState::Off {
+        let same = EncodeSettings {
+            video_bitrate: settings.video_bitrate,
+            audio_bitrate: settings.audio_bitrate,
+            ..old.clone()
+        };
+        if same != settings && *self.shared.air.borrow() != AirState::Off {
             return Err(StudioError::OnlyOffAir("The codec"));
         }
         *self.shared.encoding.lock() = settings.clone();

@@ -151,7 +151,10 @@ impl Studio {
         };
         let program = Program::start(&options.encoding, tracks, refuse())?;
         let encoders = Encoders::new(program.out().clone(), options.encoding.clone(), refuse());
-        encode::find_out();
+        encode::find_out({
+            let tell = tell(&events);
+            move || tell(Event::Abilities)
+        });
         let clock = program.out().clock().clone();
         let muxes = Muxes::new(handle.clone(), encoders.clone(), clock.clone());
         let audience = Audience::new({

@@ -21,9 +21,9 @@ use std::{
 use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
-    encode::EncodeSettings,
+    encode::{CODECS, EncodeSettings, known_ability},
     error::StudioError,
-    message::{AirState, Event, OutputStatus, SourceId, SourceStatus},
+    message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
     output::OutputSpec,
     source::{Device, Spec},
     stats::Status,
@@ -31,6 +31,7 @@ use studio::{
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
+    codec_choice::word_in_force,
     health, link,
     model::{Air, Model, OutputItem, SourceItem, ViewerItem, find, items},
     notice, picker, words,
@@ -129,6 +130,9 @@ impl Bridge {
         }
         self.take(Event::Air(self.studio.air()));
         self.take(Event::Encoding(self.studio.encoding()));
+        if CODECS.iter().all(|c| known_ability(c).is_some()) {
+            self.take(Event::Abilities);
+        }
         let (sources, outputs, viewers) = (
             self.studio.sources(),
             self.studio.outputs(),
@@ -212,12 +216,13 @@ impl Bridge {
             }
             Event::Encoding(settings) => {
                 let broadcast = &model.broadcast;
-                broadcast.set_video_codec(settings.video.name);
-                broadcast.set_audio_codec(settings.audio.name);
+                broadcast.set_video_codec(word_in_force(&settings, MediaKind::Video));
+                broadcast.set_audio_codec(word_in_force(&settings, MediaKind::Audio));
                 broadcast.set_video_kbit((settings.video_bitrate / 1000) as u32);
                 broadcast.set_audio_kbit((settings.audio_bitrate / 1000) as u32);
                 self.encoding.replace(settings);
             }
+            Event::Abilities => model.broadcast.set_abilities_known(true),
             Event::Refused(error) => self.refused(&error),
         }
     }

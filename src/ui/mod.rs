@@ -56,6 +56,7 @@
 mod actions;
 mod app;
 mod bridge;
+mod codec_choice;
 mod controls;
 mod device_row;
 mod drag;
