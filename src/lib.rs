@@ -12,9 +12,9 @@
 //! | [`source`] | where picture and sound come from (one file per kind in `open/`), their keepers, the device list |
 //! | [`portal`] | what the desktop hands out when asked: screens, windows, cameras in a sandbox |
 //! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview |
-//! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
+//! | [`encode`] | raw to coded: the codec table, what works on this computer, the ladder (which encoders a format needs), rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
-//! | [`mux`] | packets to containers: one muxer per format, only while wanted |
+//! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
 //! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`audience`] | who is watching, over every transport; kick |
@@ -44,8 +44,9 @@
 //!
 //! # Kinds of thread
 //!
-//! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the thread
-//! that receives guests and one per guest's seat, the rung worker (which may block on state changes), and in the window the GTK main thread.
+//! GStreamer streaming threads (inside pipelines); the tokio runtime owned by `Studio`; the WebRTC thread; the thread that
+//! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
+//! encoders at the start; the device watch; one per captured X11 screen; and in the window the GTK main thread.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -75,7 +75,10 @@ impl Director {
             Command::RemoveSource(id) => self.remove_source(id).await,
             Command::MoveSource(id, place) => self.move_source(id, place),
             Command::SetFraming(id, framing) => self.sources.frame(id, framing),
-            Command::SetStrip(id, strip) => self.sources.mix(id, strip),
+            // Listening to one source alone starts a pipeline.
+            Command::SetStrip(id, strip) => {
+                tokio::task::block_in_place(|| self.sources.mix(id, strip))
+            }
             Command::Play(id, what) => self.sources.play(id, what).await,
             Command::SetLayout(layout, how) => self.set_layout(layout, how),
             Command::SetOverlays(overlays) => self.set_overlays(overlays).await,
