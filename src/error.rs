@@ -45,6 +45,9 @@ pub enum SpecError {
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
+    /// Size and rate of the GIF or MJPEG stream.
+    #[error("{0:?} is no size and rate for single pictures.")]
+    Stills(String),
     /// A bitrate such as `2500k`.
     #[error("\"{0}\" is not a bitrate.")]
     Bitrate(String),
@@ -157,6 +160,9 @@ impl Remedy for SpecError {
             }
             SpecError::RawFormat(_) => {
                 "Write FORMAT:WIDTHxHEIGHT@FPS, for example rgba:640x480@30; formats are rgba, bgra, rgb, bgr, i420, nv12, yuy2 and gray8.".into()
+            }
+            SpecError::Stills(_) => {
+                "Write WIDTH@PICTURES-PER-SECOND, for example 480@8, at most 1920@30.".into()
             }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()

@@ -85,6 +85,12 @@ struct Live {
     /// Longest time between two key frames [default: 2s]
     #[arg(long, value_name = "TIME")]
     key_interval: Option<String>,
+    /// Width and pictures per second of /live.gif [default: 480@8]
+    #[arg(long, value_name = "WIDTH@FPS")]
+    gif: Option<String>,
+    /// Pictures per second of /live.mjpeg [default: @10]
+    #[arg(long, value_name = "@FPS")]
+    mjpeg: Option<String>,
     /// Serve viewers at this address; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,

@@ -55,6 +55,18 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     if let Some(text) = first(&live.key_interval, &profile.key_interval) {
         encoding.key_interval = units::time(&text)?;
     }
+    if let Some(text) = first(&live.gif, &profile.gif) {
+        let (width, fps) = units::stills(&text)?;
+        encoding.stills.gif_fps = fps;
+        encoding.stills.gif_width = width.unwrap_or(encoding.stills.gif_width);
+    }
+    if let Some(text) = first(&live.mjpeg, &profile.mjpeg) {
+        // Its pictures are of the program's size.
+        let (None, fps) = units::stills(&text)? else {
+            return Err(SpecError::Stills(text).into());
+        };
+        encoding.stills.jpeg_fps = fps;
+    }
     if live.share && live.listen.is_some() {
         return Err(SpecError::Conflict("--share", "--listen").into());
     }

@@ -31,6 +31,10 @@ pub struct Profile {
     pub audio_bitrate: Option<String>,
     /// Time between key frames.
     pub key_interval: Option<String>,
+    /// Width and rate of the GIF.
+    pub gif: Option<String>,
+    /// Rate of the MJPEG stream.
+    pub mjpeg: Option<String>,
     /// Where to listen.
     pub listen: Option<String>,
     /// Share on this network.

@@ -14,6 +14,22 @@ pub fn size(text: &str) -> Result<(u32, u32), SpecError> {
         .ok_or_else(|| SpecError::Size(text.to_string()))
 }
 
+/// `480@8` or `@8`: a width in pixels (64 to 1920) and pictures per second (1 to 30).
+pub fn stills(text: &str) -> Result<(Option<u32>, u32), SpecError> {
+    let parse = || {
+        let (width, fps) = text.split_once('@')?;
+        let fps = fps.parse().ok().filter(|n| (1..=30).contains(n))?;
+        match width {
+            "" => Some((None, fps)),
+            _ => {
+                let width = width.parse().ok().filter(|n| (64..=1920).contains(n))?;
+                Some((Some(width), fps))
+            }
+        }
+    };
+    parse().ok_or_else(|| SpecError::Stills(text.to_string()))
+}
+
 /// `2500k`, `2.5M` or plain bit/s; from 6 kbit/s to 200 Mbit/s.
 pub fn bitrate(text: &str) -> Result<u64, SpecError> {
     let (number, factor) = match text.strip_suffix(['k', 'K']) {
@@ -57,6 +73,8 @@ mod tests {
         assert_eq!(bitrate("2500k"), Ok(2_500_000));
         assert_eq!(bitrate("2.5M"), Ok(2_500_000));
         assert_eq!(bitrate("64000"), Ok(64_000));
+        assert_eq!(stills("480@8"), Ok((Some(480), 8)));
+        assert_eq!(stills("@5"), Ok((None, 5)));
         assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(time("2"), time("2s"));
     }
@@ -74,6 +92,11 @@ mod tests {
             "1280x720x3",
         ] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+        for bad in [
+            "", "8", "480", "480@", "480@0", "9@8", "480@99", "a@b", "480@8@8",
+        ] {
+            assert!(stills(bad).is_err(), "{bad}");
         }
         for bad in ["", "k", "-1k", "0", "1e30", "NaN", "inf", "2500kk"] {
             assert!(bitrate(bad).is_err(), "{bad}");

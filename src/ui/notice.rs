@@ -176,6 +176,13 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Use one such as rgba:640x480@30."),
         ),
+        SpecError::Stills(text) => Notice::new(
+            fill(
+                gettext("“{text}” is no size and rate for single pictures."),
+                &[("text", text)],
+            ),
+            gettext("Write width and pictures per second, for example 480@8."),
+        ),
         SpecError::Size(text) => Notice::new(
             fill(
                 gettext("“{text}” is not a picture size."),
