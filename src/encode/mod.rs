@@ -5,6 +5,8 @@
 //! seconds after the last one is dropped. However many hold a lease, there is one encoder.
 
 mod codec;
+#[cfg_attr(not(test), expect(dead_code, reason = "its row comes next"))]
+mod gif;
 pub mod ladder;
 mod packet;
 mod rung;
