@@ -6,6 +6,8 @@
 
 mod ability;
 mod codec;
+#[cfg_attr(not(test), expect(dead_code, reason = "its row comes next"))]
+mod gif;
 pub mod ladder;
 mod packet;
 mod rung;
