@@ -130,6 +130,7 @@ pub(crate) fn find_out(done: impl FnOnce() + Send + 'static) {
 
 /// Encode a few small frames.
 fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unable> {
+    crate::plugins::register();
     if gst::ElementFactory::find(encoder.element).is_none() {
         return Err(Unable::Missing(encoder.package));
     }

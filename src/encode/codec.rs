@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The codec table. A new codec is one row here, a new encoder of it one line in its row; everything else follows.
 
+use super::gif;
 use crate::{error::SpecError, message::MediaKind};
 
 /// One way to code picture or sound.
@@ -267,6 +268,22 @@ pub static CODECS: &[Codec] = &[
         webrtc: false,
     },
     Codec {
+        name: "gif",
+        label: "GIF",
+        media: MediaKind::Video,
+        choice: false,
+        encoders: &[Encoder {
+            element: gif::ELEMENT,
+            place: Place::Software,
+            package: "aerial",
+            front: "videoconvert ! ",
+            properties: "gop-size={gop} min-force-key-unit-interval=500000000",
+            bitrate: None,
+        }],
+        parser: None,
+        webrtc: false,
+    },
+    Codec {
         name: "opus",
         label: "Opus",
         media: MediaKind::Audio,
@@ -478,6 +495,7 @@ impl Codec {
     /// Whether an encoder of it is installed, else the error that says what to install. Whether it really works is told
     /// by [`ability`](super::ability).
     pub fn installed(&'static self) -> Result<(), SpecError> {
+        crate::plugins::register();
         let there = |e: &Encoder| gst::ElementFactory::find(e.element).is_some();
         match self.encoders.iter().any(there) {
             true => Ok(()),
@@ -521,7 +539,6 @@ impl Encoder {
             ("{threads}", fill.threads as u64),
             ("{jpeg_fps}", fill.stills.jpeg_fps.into()),
             ("{jpeg_quality}", fill.stills.jpeg_quality.into()),
-            ("{gif_fps}", fill.stills.gif_fps.into()),
         ];
         let parser = codec.parser.map(|p| format!(" ! {p}")).unwrap_or_default();
         let line = format!(

@@ -251,6 +251,11 @@ impl Container {
         matches!(self.format, Format::Mp3 | Format::Aac | Format::Mjpeg)
     }
 
+    /// Whether a reader begins with a new key frame: a browser shows all that it got of a GIF at the GIF's own pace.
+    pub(super) fn joins_fresh(&self) -> bool {
+        self.format == Format::Gif
+    }
+
     pub(super) fn depth(&self) -> Depth {
         Depth {
             time: Duration::from_secs_f64(self.seconds),

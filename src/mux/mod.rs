@@ -18,7 +18,7 @@ pub(crate) use feeder::{Feeder, FeederEnd};
 
 use crate::{
     encode::{Encoders, Format},
-    fanout::{self, Item, Stream},
+    fanout::{self, Item, Join, Stream},
     program::StudioClock,
 };
 
@@ -135,6 +135,17 @@ impl MuxLease {
         self.shared.container
     }
 
+    /// A place for a new reader. Where the last key frame is long past and what followed would only be in the way, one is
+    /// asked for.
+    pub fn subscribe(&self) -> ChunkFeed {
+        let container = self.shared.container;
+        if container.joins_fresh() {
+            self.shared.encoders.request_key_frame(container.format);
+            return self.stream().subscribe(Join::NextKey);
+        }
+        self.stream().subscribe(Join::LastKey)
+    }
+
     /// Content type of the stream.
     pub fn content_type(&self) -> &'static str {
         let tracks = self.shared.encoders.tracks();
@@ -216,7 +227,6 @@ mod tests {
     use super::*;
     use crate::{
         encode::{EncodeSettings, Tracks},
-        fanout::Join,
         program::Program,
     };
 

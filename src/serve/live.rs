@@ -13,7 +13,6 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use super::Shared;
 use crate::{
     audience::{Guard, Transport, Who},
-    fanout::Join,
     mux::{Chunk, ChunkFeed, Container},
 };
 
@@ -100,7 +99,7 @@ pub(super) async fn serve(
             unsent: VecDeque::from([Bytes::from(head), header]),
             guard: &guard,
         };
-        let mut feed = stream.subscribe(Join::LastKey);
+        let mut feed = lease.subscribe();
         viewer.run(&mut feed).await
     };
     let end = tokio::select! {

@@ -68,9 +68,12 @@ fn encode(codec: &Codec, encoder: &Encoder, into: &Path) {
                 .into()
         }
     };
+    // Nothing holds a GIF but a GIF.
+    let gif = codec.name == "gif";
     let line = format!(
-        "{from} ! {} ! matroskamux ! filesink name=file",
-        encoder.launch(codec, fill)
+        "{from} ! {} ! {} ! filesink name=file",
+        encoder.launch(codec, fill),
+        if gif { "identity" } else { "matroskamux" }
     );
     let pipeline = gst::parse::launch(&line).unwrap();
     let pipeline = pipeline.downcast::<gst::Pipeline>().unwrap();
@@ -87,7 +90,21 @@ fn encode(codec: &Codec, encoder: &Encoder, into: &Path) {
             &[gst::MessageType::Eos, gst::MessageType::Error],
         )
         .expect("the encoder comes to its end");
+    let caps = pipeline
+        .by_name("file")
+        .and_then(|f| f.static_pad("sink")?.current_caps());
     pipeline.set_state(gst::State::Null).unwrap();
+    if gif {
+        let caps = caps.unwrap();
+        let head = caps
+            .structure(0)
+            .unwrap()
+            .get::<gst::ArrayRef>("streamheader");
+        let head = head.unwrap().as_slice()[0].get::<gst::Buffer>().unwrap();
+        let head = head.map_readable().unwrap().to_vec();
+        let body = std::fs::read(into).unwrap();
+        std::fs::write(into, [head, body, vec![0x3b]].concat()).unwrap();
+    }
     assert_eq!(end.type_(), gst::MessageType::Eos, "{line}: {end:?}");
 }
 
