@@ -60,6 +60,9 @@ mod mistakes;
 /// The codec table, judged by ffmpeg.
 mod codecs;
 
+/// The endless GIF.
+mod gif;
+
 /// Recordings, and the end of a broadcast.
 mod recording;
 
