@@ -60,6 +60,9 @@ mod mistakes;
 /// The codec table, judged by ffmpeg.
 mod codecs;
 
+/// Codecs in containers.
+mod combinations;
+
 /// The endless GIF.
 mod gif;
 
