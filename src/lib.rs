@@ -16,7 +16,8 @@
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
-//! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
+//! | [`now_playing`] | the line of text that players show beside the name of the stream |
+//! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
@@ -57,6 +58,7 @@ pub mod error;
 pub mod fanout;
 pub mod message;
 pub mod mux;
+pub mod now_playing;
 pub mod output;
 mod plugins;
 pub mod portal;

@@ -119,7 +119,7 @@ pub struct OutputRow {
 pub struct ViewerRow {
     /// Number.
     pub id: u64,
-    /// `http`, `webrtc` or `icecast`.
+    /// `http`, `hls`, `webrtc` or `icecast`.
     pub transport: Transport,
     /// `webm`, or the codecs for WebRTC.
     pub format: String,
@@ -160,7 +160,7 @@ impl From<&Viewer> for ViewerRow {
             rtt_ms: v.counters.rtt_ms(),
             loss: v.counters.loss(),
             dropped: v.counters.dropped(),
-            rung: "full".into(),
+            rung: if v.counters.low() { "low" } else { "full" }.into(),
         }
     }
 }

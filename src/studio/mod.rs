@@ -25,6 +25,7 @@ use crate::{
         SourceState, SourceStatus,
     },
     mux::Muxes,
+    now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies, Target},
     program::{
         Levels, Program,
@@ -231,6 +232,7 @@ impl Studio {
                 inboxes,
                 control: control(Arc::downgrade(&shared)),
                 seats,
+                now_playing: NowPlaying::default(),
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
