@@ -57,6 +57,9 @@ mod outage;
 /// Everything a person can get wrong.
 mod mistakes;
 
+/// RTMP, SRT: pushed to servers that go and come back.
+mod push;
+
 /// Recordings, and the end of a broadcast.
 mod recording;
 
