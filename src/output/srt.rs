@@ -184,10 +184,11 @@ fn build(
     failed: watch::Sender<Option<PipelineError>>,
 ) -> Result<Parts, gst::glib::BoolError> {
     let caller = target.mode == SrtMode::Caller;
+    let mode = if caller { "caller" } else { "listener" };
     let sink = gst::ElementFactory::make("srtsink")
         .name("receiver")
-        .property("uri", format!("srt://{}", target.address))
-        .property_from_str("mode", if caller { "caller" } else { "listener" })
+        // The mode in it tells whose address it is.
+        .property("uri", format!("srt://{}?mode={mode}", target.address))
         .property("latency", target.latency as i32)
         // Trying again is ours to do, and to tell.
         .property("auto-reconnect", false)
