@@ -60,6 +60,12 @@ mod mistakes;
 /// RTMP, SRT: pushed to servers that go and come back.
 mod push;
 
+/// WHIP, Janus and foreign signalling servers: the same.
+mod push_webrtc;
+
+/// A Janus, and a signalling server as others run it.
+mod peers;
+
 /// Recordings, and the end of a broadcast.
 mod recording;
 

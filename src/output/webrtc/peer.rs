@@ -25,6 +25,8 @@ pub enum Peer {
         endpoint: String,
         /// Number or name of the room.
         room: String,
+        /// Our number or name among its publishers; Janus chooses one unless it is given.
+        feed: Option<String>,
         /// Our name in the room.
         display: Option<String>,
         /// The secret of its API, if it has one.
@@ -157,14 +159,18 @@ pub(super) fn sink(
         Peer::Janus {
             endpoint,
             room,
+            feed,
             display,
             secret,
             names,
         } => {
             signaller.set_property("janus-endpoint", endpoint);
-            match room.parse::<u64>() {
-                Ok(number) if !names => signaller.set_property("room-id", number),
-                _ => signaller.set_property("room-id", room),
+            let ids = [("room-id", Some(room)), ("feed-id", feed.as_ref())];
+            for (property, id) in ids.into_iter().filter_map(|(p, id)| Some((p, id?))) {
+                match id.parse::<u64>() {
+                    Ok(number) if !names => signaller.set_property(property, number),
+                    _ => signaller.set_property(property, id),
+                }
             }
             set("display-name", display);
             set("secret-key", secret);

@@ -162,14 +162,23 @@ fn janus(endpoint: String, given: &mut Parameters) -> Result<(Peer, Option<Strin
     let room = given
         .take("room")
         .ok_or_else(|| WEBRTC.bad("it names no room"))?;
+    // A room whose name is no number can only be of a Janus with names.
+    let names =
+        given.word("ids", &["numbers", "names"])? == Some("names") || room.parse::<u64>().is_err();
+    let feed = given.take("feed");
+    if let Some(feed) = &feed
+        && !names
+        && feed.parse::<u64>().is_err()
+    {
+        return Err(WEBRTC.bad("its feed is not a number"));
+    }
     let peer = Peer::Janus {
         endpoint,
         room: room.clone(),
+        feed,
         display: given.take("display"),
         secret: given.take("apisecret"),
-        // A room whose name is no number can only be of a Janus with names.
-        names: given.word("ids", &["numbers", "names"])? == Some("names")
-            || room.parse::<u64>().is_err(),
+        names,
     };
     Ok((peer, Some(room)))
 }
