@@ -102,6 +102,27 @@ pub enum SpecError {
         /// What is wrong with it.
         why: String,
     },
+    /// The address of another output that cannot be used.
+    #[error("The {kind} address cannot be used: {why}.")]
+    OutputUrl {
+        /// Its kind: the rest may hold a password.
+        kind: &'static str,
+        /// What is wrong with it.
+        why: String,
+        /// How to write it.
+        form: &'static str,
+    },
+    /// No such kind of output.
+    #[error("\"{0}\" is not a kind of output.")]
+    OutputKind(String),
+    /// A part that was left out when the program was built.
+    #[error("This Aerial was built without {what}.")]
+    NotBuilt {
+        /// What it is for.
+        what: &'static str,
+        /// The feature that has it.
+        feature: &'static str,
+    },
     /// An address to listen on that cannot be used.
     #[error("\"{0}\" is not an address to listen on.")]
     Listen(String),
@@ -179,6 +200,13 @@ impl Remedy for SpecError {
             SpecError::Encoder { known, .. } => format!("Use one of: {known}."),
             SpecError::IcecastUrl { .. } => {
                 "Write icecast://source:PASSWORD@HOST:8000/MOUNT.webm.".into()
+            }
+            SpecError::OutputUrl { form, .. } => format!("Write it as {form}."),
+            SpecError::OutputKind(_) => {
+                "Use icecast, record, rtmp, srt, whip or webrtc.".into()
+            }
+            SpecError::NotBuilt { feature, .. } => {
+                format!("Build it with \"--features {feature}\".")
             }
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
             SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
@@ -447,6 +475,14 @@ pub enum OutputError {
         /// The mount.
         mount: String,
     },
+    /// Reached, but it does not take the stream.
+    #[error("{host} did not take the stream: {why}.")]
+    Rejected {
+        /// Host and port.
+        host: String,
+        /// What the server says.
+        why: String,
+    },
     /// The connection broke.
     #[error("The connection to {host} was lost.")]
     Lost {
@@ -500,6 +536,9 @@ impl Remedy for OutputError {
                 "Check user name and password (the server's source-password).".into()
             }
             OutputError::Refused { .. } => "Choose another mount, or wait until it is free.".into(),
+            OutputError::Rejected { .. } => {
+                "Check the address and what the server allows; it is tried again by itself.".into()
+            }
             OutputError::Lost { .. } | OutputError::Stalled { .. } => {
                 "It is tried again by itself; check the network if it goes on.".into()
             }

@@ -243,7 +243,7 @@ impl SourceState {
 pub struct OutputStatus {
     /// Its name, unique among the outputs.
     pub name: String,
-    /// `icecast` or `record`.
+    /// `icecast`, `rtmp`, `srt`, `whip`, `janus`, `webrtcsink`, `livekit`, `kvs` or `record`.
     pub kind: &'static str,
     /// Where it goes, without any password.
     pub url: String,

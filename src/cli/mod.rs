@@ -100,6 +100,18 @@ struct Live {
     /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm
     #[arg(long, value_name = "URL")]
     icecast: Vec<String>,
+    /// Push to an RTMP server: rtmp://HOST/APPLICATION/KEY, or rtmps://
+    #[arg(long, value_name = "URL")]
+    rtmp: Vec<String>,
+    /// Send over SRT: srt://HOST:PORT, with ?mode=listener to be called
+    #[arg(long, value_name = "URL")]
+    srt: Vec<String>,
+    /// Push over WHIP: https://HOST/PATH#token=TOKEN
+    #[arg(long, value_name = "URL")]
+    whip: Vec<String>,
+    /// Push over WebRTC: janus+ws://HOST:8188/?room=1234, webrtcsink+ws://HOST:8443, livekit+wss://HOST or kvs://CHANNEL
+    #[arg(long, value_name = "URL")]
+    webrtc: Vec<String>,
     /// Record to a .webm or .mkv file
     #[arg(long, value_name = "FILE")]
     record: Vec<PathBuf>,

@@ -93,17 +93,21 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             },
         });
     }
-    let servers = if live.icecast.is_empty() {
-        &profile.icecast
-    } else {
-        &live.icecast
-    };
-    for (i, url) in servers.iter().enumerate() {
-        outputs.push(OutputSpec {
-            name: numbered("icecast", i),
-            enabled: true,
-            target: Target::Icecast(url.parse()?),
-        });
+    for (kind, given, saved) in [
+        ("icecast", &live.icecast, &profile.icecast),
+        ("rtmp", &live.rtmp, &profile.rtmp),
+        ("srt", &live.srt, &profile.srt),
+        ("whip", &live.whip, &profile.whip),
+        ("webrtc", &live.webrtc, &profile.webrtc),
+    ] {
+        let urls = if given.is_empty() { saved } else { given };
+        for (i, url) in urls.iter().enumerate() {
+            outputs.push(OutputSpec {
+                name: numbered(kind, i),
+                enabled: true,
+                target: Target::parse(kind, url)?,
+            });
+        }
     }
     let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
     let audio = specs(&live.audio, &profile.audio, AudioSpec::Silence)?;

@@ -4,11 +4,15 @@
 //! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
+mod address;
 mod drive;
 mod icecast;
 mod listeners;
 mod record;
 mod retry;
+mod rtmp;
+mod srt;
+mod webrtc;
 
 use std::{
     collections::BTreeMap,
@@ -27,18 +31,22 @@ use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use icecast::IcecastTarget;
 pub use record::check as check_recording;
 pub use retry::Backoff;
+pub use rtmp::RtmpTarget;
+pub use srt::{SrtMode, SrtTarget};
+pub use webrtc::{Mode as WebRtcMode, Peer as WebRtcPeer, WebRtcTarget};
 
 use crate::{
     audience::Audience,
     encode::Encoders,
+    error::SpecError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
-    program::StudioClock,
+    program::{ProgramOut, StudioClock},
 };
 
 /// One output as the user wants it.
@@ -57,6 +65,12 @@ pub struct OutputSpec {
 pub enum Target {
     /// An Icecast server, while live.
     Icecast(IcecastTarget),
+    /// An RTMP server, while live.
+    Rtmp(RtmpTarget),
+    /// A receiver over SRT, while live.
+    Srt(SrtTarget),
+    /// A peer that speaks WebRTC, while live.
+    WebRtc(WebRtcTarget),
     /// A WebM or Matroska file, while live or not.
     Record {
         /// The file; never overwritten unless `overwrite`.
@@ -67,10 +81,36 @@ pub enum Target {
 }
 
 impl Target {
+    /// A target from its kind and address, as in a profile, on the command line and over the API. A recording is
+    /// `record` and a path, and never replaces a file.
+    pub fn parse(kind: &str, url: &str) -> Result<Target, SpecError> {
+        match kind.to_ascii_lowercase().as_str() {
+            "icecast" => url.parse().map(Target::Icecast),
+            "rtmp" => url.parse().map(Target::Rtmp),
+            "srt" => url.parse().map(Target::Srt),
+            "whip" => WebRtcTarget::whip(url).map(Target::WebRtc),
+            "webrtc" | "janus" | "webrtcsink" | "livekit" | "kvs" => {
+                WebRtcTarget::webrtc(url).map(Target::WebRtc)
+            }
+            "record" => {
+                let path = PathBuf::from(url.strip_prefix("file:").unwrap_or(url));
+                check_recording(&path, false)?;
+                Ok(Target::Record {
+                    path,
+                    overwrite: false,
+                })
+            }
+            _ => Err(SpecError::OutputKind(kind.chars().take(20).collect())),
+        }
+    }
+
     /// The word of the status object.
     pub fn kind(&self) -> &'static str {
         match self {
             Target::Icecast(_) => "icecast",
+            Target::Rtmp(_) => "rtmp",
+            Target::Srt(_) => "srt",
+            Target::WebRtc(target) => target.peer.kind(),
             Target::Record { .. } => "record",
         }
     }
@@ -79,6 +119,9 @@ impl Target {
     pub fn url(&self) -> String {
         match self {
             Target::Icecast(target) => target.public_url(),
+            Target::Rtmp(target) => target.public_url(),
+            Target::Srt(target) => target.public_url(),
+            Target::WebRtc(target) => target.public_url(),
             Target::Record { path, .. } => format!("file:{}", path.display()),
         }
     }
@@ -86,7 +129,7 @@ impl Target {
     /// Whether it runs only while the program is on the air.
     fn needs_air(&self) -> bool {
         match self {
-            Target::Icecast(_) => true,
+            Target::Icecast(_) | Target::Rtmp(_) | Target::Srt(_) | Target::WebRtc(_) => true,
             Target::Record { .. } => false,
         }
     }
@@ -97,6 +140,8 @@ impl Target {
 pub(crate) struct Supplies {
     pub(crate) runtime: Handle,
     pub(crate) clock: StudioClock,
+    /// For those that encode themselves.
+    pub(crate) program: ProgramOut,
     pub(crate) encoders: Encoders,
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
@@ -259,10 +304,12 @@ impl Outputs {
             let context = Context {
                 runtime: self.supplies.runtime.clone(),
                 clock: self.supplies.clock.clone(),
+                program: self.supplies.program.clone(),
                 encoders: self.supplies.encoders.clone(),
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 stop: stop.clone(),
+                endings: TaskTracker::new(),
                 cell: entry.cell.clone(),
                 told: self.told.clone(),
             };
@@ -270,6 +317,9 @@ impl Outputs {
             let task = self.supplies.runtime.spawn(async move {
                 match target {
                     Target::Icecast(target) => icecast::run(context, target).await,
+                    Target::Rtmp(target) => rtmp::run(context, target).await,
+                    Target::Srt(target) => srt::run(context, target).await,
+                    Target::WebRtc(target) => webrtc::run(context, target).await,
                     Target::Record { path, overwrite } => {
                         record::run(context, path, overwrite).await
                     }
@@ -286,11 +336,14 @@ impl Outputs {
 pub(crate) struct Context {
     runtime: Handle,
     clock: StudioClock,
+    program: ProgramOut,
     encoders: Encoders,
     /// One mux per format, for outputs that send the same bytes as the built-in server.
     muxes: Muxes,
     audience: Audience,
     stop: CancellationToken,
+    /// Pipelines that end in threads of their own.
+    endings: TaskTracker,
     cell: Arc<Cell>,
     told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
 }
@@ -337,6 +390,27 @@ impl Context {
             }
         }
     }
+
+    /// The same for an output that waits to be visited: while nobody takes anything it is not live, and has not
+    /// failed either. Never done.
+    async fn report_visits(&self, progress: &Progress, pause: Duration) {
+        let before = self.cell.bytes.load(Relaxed);
+        loop {
+            progress.moved.notified().await;
+            self.tell(OutputState::Live {
+                since: SystemTime::now(),
+            });
+            loop {
+                let accepted = progress.accepted.load(Relaxed);
+                self.cell.bytes.store(before + accepted, Relaxed);
+                let more = tokio::time::timeout(pause, progress.moved.notified());
+                if more.await.is_err() {
+                    break;
+                }
+            }
+            self.tell(OutputState::Connecting { attempt: 1 });
+        }
+    }
 }
 
 /// What a sink has really taken. A buffer counts as taken when the sink asks for the next one: its streaming thread
@@ -347,6 +421,27 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Nothing yet; somebody counts and calls [`set`](Progress::set).
+    fn counted() -> Progress {
+        Progress {
+            accepted: Arc::default(),
+            moved: Arc::default(),
+        }
+    }
+
+    /// Done when something was taken since the last time.
+    async fn moved(&self) {
+        self.moved.notified().await;
+        // Not used up: it is news for others too.
+        self.moved.notify_one();
+    }
+
+    /// So many bytes were taken so far.
+    fn set(&self, bytes: u64) {
+        self.accepted.store(bytes, Relaxed);
+        self.moved.notify_one();
+    }
+
     fn watch(sink: &gst::Element) -> Progress {
         let progress = Progress {
             accepted: Arc::default(),

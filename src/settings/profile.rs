@@ -41,6 +41,14 @@ pub struct Profile {
     pub share: bool,
     /// Icecast servers.
     pub icecast: Vec<String>,
+    /// RTMP servers.
+    pub rtmp: Vec<String>,
+    /// Receivers over SRT.
+    pub srt: Vec<String>,
+    /// WHIP endpoints.
+    pub whip: Vec<String>,
+    /// Janus rooms, signalling servers and others that speak WebRTC.
+    pub webrtc: Vec<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
 }

@@ -74,6 +74,7 @@ mod tests {
         status.outputs.push(OutputRow {
             name: "radio".into(),
             kind: "icecast".into(),
+            enabled: true,
             state: "waiting".into(),
             url: String::new(),
             bitrate: 0,

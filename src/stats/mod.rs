@@ -100,8 +100,11 @@ pub struct LevelRow {
 pub struct OutputRow {
     /// Its name.
     pub name: String,
-    /// `icecast` or `record`.
+    /// `icecast`, `rtmp`, `srt`, `whip`, `janus`, `webrtcsink`, `livekit`, `kvs` or `record`.
     pub kind: String,
+    /// Whether it is switched on.
+    #[serde(default)]
+    pub enabled: bool,
     /// `off`, `connecting`, `live`, `waiting` or `failed`.
     pub state: String,
     /// Where to, without any password.

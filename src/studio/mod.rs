@@ -171,6 +171,7 @@ impl Studio {
             Supplies {
                 runtime: handle.clone(),
                 clock: clock.clone(),
+                program: program.out().clone(),
                 encoders: encoders.clone(),
                 muxes: muxes.clone(),
                 audience: audience.clone(),
@@ -556,6 +557,7 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
     OutputRow {
         name: s.name.clone(),
         kind: s.kind.into(),
+        enabled: s.enabled,
         state: s.state.word().into(),
         url: s.url.clone(),
         bitrate,

@@ -130,9 +130,13 @@ fn record_to(bridge: &Bridge, path: PathBuf, overwrite: bool) {
 
 /// A recording that is switched on again goes to a new file: what it wrote before stays.
 fn enable(bridge: &Bridge, name: &str, wanted: bool) {
-    let recorded = bridge.output(name).and_then(|spec| match spec.target {
-        Target::Record { path, .. } if path.exists() => Some(path),
-        Target::Record { .. } | Target::Icecast(_) => None,
+    let recorded = bridge.output(name).and_then(|spec| {
+        if let Target::Record { path, .. } = spec.target
+            && path.exists()
+        {
+            return Some(path);
+        }
+        None
     });
     bridge.command(match (wanted, recorded) {
         (true, Some(path)) => Command::SetOutput(OutputSpec {

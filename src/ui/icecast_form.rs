@@ -148,9 +148,11 @@ impl IcecastForm {
         let imp = self.imp();
         let changing = imp.changing.borrow().clone();
         let before = changing.as_ref().and_then(|name| bridge.output(name));
-        let old = before.as_ref().and_then(|spec| match &spec.target {
-            Target::Icecast(target) => Some(target),
-            Target::Record { .. } => None,
+        let old = before.as_ref().and_then(|spec| {
+            if let Target::Icecast(target) = &spec.target {
+                return Some(target);
+            }
+            None
         });
         let text = |s: glib::GString| s.trim().to_string();
         let host = text(imp.host.text());

@@ -242,6 +242,30 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Check the host, the port and the mount."),
         ),
+        SpecError::OutputUrl { kind, why, form } => Notice::new(
+            fill(
+                gettext("This {kind} address cannot be used: {why}."),
+                &[("kind", kind), ("why", plain(why))],
+            ),
+            fill(gettext("Write it as {form}."), &[("form", form)]),
+        ),
+        SpecError::OutputKind(kind) => Notice::new(
+            fill(
+                gettext("“{kind}” is not a kind of output."),
+                &[("kind", kind)],
+            ),
+            gettext("Choose one of those that are offered."),
+        ),
+        SpecError::NotBuilt { what, feature } => Notice::new(
+            fill(
+                gettext("This Aerial was built without {what}."),
+                &[("what", what)],
+            ),
+            fill(
+                gettext("Use one that was built with its “{feature}” feature."),
+                &[("feature", feature)],
+            ),
+        ),
         SpecError::Listen(address) => Notice::new(
             fill(
                 gettext("Aerial cannot be reached at “{address}”."),
@@ -548,6 +572,13 @@ pub fn output(error: &OutputError) -> Notice {
                 &[("host", host), ("mount", mount)],
             ),
             gettext("Choose another mount, or wait until it is free."),
+        ),
+        OutputError::Rejected { host, why } => Notice::new(
+            fill(
+                gettext("{host} did not take the stream: {why}."),
+                &[("host", host), ("why", plain(why))],
+            ),
+            gettext("Check the address and what the server allows."),
         ),
         OutputError::Lost { host } => Notice::new(
             fill(

@@ -17,24 +17,36 @@ pub struct GstViewer {
 }
 
 impl GstViewer {
+    /// Watches the first producer through `/signalling`.
+    pub fn watch(address: SocketAddr) -> GstViewer {
+        let source = GstViewer::source("webrtcsrc");
+        source.set_property("connect-to-first-producer", true);
+        let signaller = source.property::<glib::Object>("signaller");
+        signaller.set_property("uri", format!("ws://{address}/signalling"));
+        GstViewer::receive(source)
+    }
+
+    /// A source of the webrtcsrc family that asks no strangers.
+    pub fn source(element: &str) -> gst::Element {
+        static PLUGIN: Once = Once::new();
+        PLUGIN.call_once(|| {
+            gst::init().unwrap();
+            // Another story may have registered it already.
+            if gst::ElementFactory::find("webrtcsrc").is_none() {
+                gstrswebrtc::plugin_register_static().unwrap();
+            }
+        });
+        let source = gst::ElementFactory::make(element);
+        let source = source.property("stun-server", None::<&str>);
+        source.build().unwrap()
+    }
+
     /// ```text
     /// webrtcsrc ─video─▶ capsfilter (RTP) ─▶ fakesink
     ///           └audio─▶ capsfilter (RTP) ─▶ fakesink
     /// ```
     /// Packets are asked for as they come: nothing is decoded here.
-    pub fn watch(address: SocketAddr) -> GstViewer {
-        static PLUGIN: Once = Once::new();
-        PLUGIN.call_once(|| {
-            gst::init().unwrap();
-            gstrswebrtc::plugin_register_static().unwrap();
-        });
-        let source = gst::ElementFactory::make("webrtcsrc")
-            .property("connect-to-first-producer", true)
-            .property("stun-server", None::<&str>)
-            .build()
-            .unwrap();
-        let signaller = source.property::<glib::Object>("signaller");
-        signaller.set_property("uri", format!("ws://{address}/signalling"));
+    pub fn receive(source: gst::Element) -> GstViewer {
         let pipeline = gst::Pipeline::new();
         pipeline.add(&source).unwrap();
         let got = Arc::new((Mutex::new([0; 2]), Condvar::new()));

@@ -66,6 +66,15 @@ mod combinations;
 /// The endless GIF.
 mod gif;
 
+/// RTMP, SRT: pushed to servers that go and come back.
+mod push;
+
+/// WHIP, Janus and foreign signalling servers: the same.
+mod push_webrtc;
+
+/// A Janus, and a signalling server as others run it.
+mod peers;
+
 /// Recordings, and the end of a broadcast.
 mod recording;
 
@@ -86,6 +95,7 @@ mod devices;
 
 /// Pictures from other programs.
 mod frames;
+
 /// Screens and windows.
 mod screen;
 

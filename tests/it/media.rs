@@ -60,7 +60,8 @@ impl Probe {
                 .packets
                 .recv_timeout(LONG)
                 .expect("ffprobe reads on")
-                .as_str()
+                // Packets of a transport stream have side data, with nothing in it that was asked for.
+                .trim_end_matches('|')
             {
                 "video" => video += 1,
                 "audio" => audio += 1,

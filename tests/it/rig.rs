@@ -254,7 +254,10 @@ impl Aerial {
         desktop: Option<&HashMap<String, String>>,
         input: Stdio,
     ) -> Aerial {
-        let mut all = vec!["live", "--listen", "127.0.0.1:0", "--status", "json"];
+        let mut all = vec!["live", "--status", "json"];
+        if !args.contains(&"--listen") {
+            all.extend(["--listen", "127.0.0.1:0"]);
+        }
         all.extend(args);
         let mut child = home
             .aerial(&all, desktop)

@@ -2,13 +2,14 @@
 //! Control and numbers: `/api/v1`.
 
 mod invitation;
+mod outputs;
 mod scene;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::JsonRejection},
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -20,6 +21,7 @@ use super::{Control, Serving, door};
 use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
+    message::{Command, Outcome},
     program::scene::{Layout, Overlays},
     source::guest::Seats,
     stats::{Status, ViewerRow},
@@ -55,6 +57,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         .route("/api/v1/viewers", get(viewers))
         .route("/api/v1/viewers/{id}", delete(kick))
         .merge(scene::routes())
+        .merge(outputs::routes())
         .merge(invitation::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
@@ -106,6 +109,33 @@ async fn nothing() -> Response {
 /// An answer that says what is wrong.
 fn say(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
     (status, Json(json!({"error": sentence.to_string()}))).into_response()
+}
+
+/// What a body could not be read for.
+fn unread(e: &JsonRejection) -> Response {
+    // The last part of the chain is the one that names the place.
+    let text = e.body_text();
+    let sentence = text
+        .rsplit_once(": ")
+        .map_or(text.as_str(), |(_, last)| last);
+    say(
+        e.status(),
+        format!("The request cannot be read: {sentence}."),
+    )
+}
+
+/// The status object, made where that may take a moment.
+async fn snapshot(api: &Api) -> Result<Status, Response> {
+    let made = tokio::task::spawn_blocking({
+        let status = api.status.clone();
+        move || status()
+    });
+    made.await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+}
+
+async fn ask(api: &Api, command: Command) -> Result<Outcome, Response> {
+    (api.control)(command).await.map_err(|e| refusal(&e))
 }
 
 /// The answer to what the engine refused.

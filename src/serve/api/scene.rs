@@ -13,13 +13,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, refusal, say};
+use super::{Api, ask, refusal, say, snapshot, unread};
 use crate::{
     error::{SpecError, StudioError},
     message::{Command, MediaKind, NewSource, Outcome, Playback, SourceId},
     program::scene::{Framing, Layout, LayoutKind, Overlays, Strip, Transition},
     source::Spec,
-    stats::{SourceRow, Status},
+    stats::SourceRow,
 };
 
 pub(super) fn routes() -> Router<Api> {
@@ -37,34 +37,8 @@ pub(super) fn routes() -> Router<Api> {
         .route("/api/v1/air", get(air).put(put_air))
 }
 
-/// What a body could not be read for.
-fn unread(e: &JsonRejection) -> Response {
-    // The last part of the chain is the one that names the place.
-    let text = e.body_text();
-    let sentence = text
-        .rsplit_once(": ")
-        .map_or(text.as_str(), |(_, last)| last);
-    say(
-        e.status(),
-        format!("The request cannot be read: {sentence}."),
-    )
-}
-
-async fn status(api: &Api) -> Result<Status, Response> {
-    let made = tokio::task::spawn_blocking({
-        let status = api.status.clone();
-        move || status()
-    });
-    made.await
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
-}
-
 async fn rows(api: &Api) -> Result<Vec<SourceRow>, Response> {
-    status(api).await.map(|s| s.sources)
-}
-
-async fn ask(api: &Api, command: Command) -> Result<Outcome, Response> {
-    (api.control)(command).await.map_err(|e| refusal(&e))
+    snapshot(api).await.map(|s| s.sources)
 }
 
 async fn sources(State(api): State<Api>) -> Result<Json<Vec<SourceRow>>, Response> {
@@ -349,7 +323,7 @@ enum Wish {
 }
 
 async fn air(State(api): State<Api>) -> Result<Response, Response> {
-    let status = status(&api).await?;
+    let status = snapshot(&api).await?;
     Ok(Json(json!({"air": status.air, "since": status.since})).into_response())
 }
 

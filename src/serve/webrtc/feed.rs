@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    payload::{self, Row},
+    payload::{self, Head, Row},
     session::{Frame, Offered, OnAir},
 };
 use crate::{
@@ -51,6 +51,8 @@ pub(super) struct Track {
     /// Codec of the packets, once the encoder has told.
     codec: Option<&'static Codec>,
     row: Option<&'static Row>,
+    /// What stands in the caps, as of the last key frame.
+    head: Head,
     /// Number of the next frame, as written into its payloads.
     number: u16,
     packets: Vec<Packet>,
@@ -84,6 +86,7 @@ impl Track {
             feed,
             codec: None,
             row: None,
+            head: Head::default(),
             number: rand::random::<u16>() & 0x7fff,
             packets: Vec::new(),
             skipped: 0,
@@ -155,11 +158,16 @@ impl Track {
         for packet in packets.drain(..) {
             let anchor = *anchor.get_or_insert_with(|| now.checked_sub(packet.pts).unwrap_or(now));
             let mut payloads = Vec::new();
-            row.chop(&packet, self.number, &mut payloads);
-            self.number = (self.number + 1) & 0x7fff;
             if packet.key {
                 self.wanted = false;
+                if self.kind == MediaKind::Video
+                    && let Some(head) = self.lease.stream().head()
+                {
+                    self.head = row.head(&head.caps);
+                }
             }
+            row.chop(&packet, &self.head, self.number, &mut payloads);
+            self.number = (self.number + 1) & 0x7fff;
             let frame = Arc::new(Frame {
                 kind: self.kind,
                 key: packet.key,

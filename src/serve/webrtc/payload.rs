@@ -4,6 +4,8 @@
 //! Each viewer has its own headers and encryption, but the payloads are the same for all, so they are made here and
 //! shared. The table says which codecs there are; a new one is a row.
 
+mod h264;
+
 use std::sync::Arc;
 
 use str0m::{RtcConfig, format::Codec as Format};
@@ -24,8 +26,20 @@ pub(super) struct Row {
     pub(super) clock: u32,
     /// Put it into an offer or answer.
     pub(super) enable: fn(RtcConfig) -> RtcConfig,
-    chop: fn(&Packet, u16, &mut Vec<Arc<[u8]>>),
+    chop: Chop,
 }
+
+/// How a frame is cut.
+enum Chop {
+    /// By itself.
+    Plain(fn(&Packet, u16, &mut Vec<Arc<[u8]>>)),
+    /// With what the caps say.
+    H264,
+}
+
+/// What stands in the caps of the packets, as far as their codec needs it here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Head(Option<h264::Sets>);
 
 static ROWS: &[Row] = &[
     Row {
@@ -33,21 +47,28 @@ static ROWS: &[Row] = &[
         format: Format::Vp8,
         clock: 90_000,
         enable: |config| config.enable_vp8(true),
-        chop: chop_vp8,
+        chop: Chop::Plain(chop_vp8),
     },
     Row {
         name: "vp9",
         format: Format::Vp9,
         clock: 90_000,
         enable: |config| config.enable_vp9(true),
-        chop: chop_vp9,
+        chop: Chop::Plain(chop_vp9),
+    },
+    Row {
+        name: "h264",
+        format: Format::H264,
+        clock: 90_000,
+        enable: h264::enable,
+        chop: Chop::H264,
     },
     Row {
         name: "opus",
         format: Format::Opus,
         clock: 48_000,
         enable: |config| config.enable_opus(true, false),
-        chop: |packet, _, into| into.push(Arc::from(&packet.data[..])),
+        chop: Chop::Plain(|packet, _, into| into.push(Arc::from(&packet.data[..]))),
     },
 ];
 
@@ -64,10 +85,30 @@ impl Row {
         (packet.pts.as_nanos() * u128::from(self.clock) / 1_000_000_000) as u32
     }
 
+    /// What is needed of the caps.
+    pub(super) fn head(&self, caps: &gst::CapsRef) -> Head {
+        match self.chop {
+            Chop::Plain(_) => Head::default(),
+            Chop::H264 => Head(h264::Sets::of(caps)),
+        }
+    }
+
     /// Add the payloads of one frame. `number` counts frames.
-    pub(super) fn chop(&self, packet: &Packet, number: u16, into: &mut Vec<Arc<[u8]>>) {
-        if !packet.data.is_empty() {
-            (self.chop)(packet, number, into);
+    pub(super) fn chop(
+        &self,
+        packet: &Packet,
+        head: &Head,
+        number: u16,
+        into: &mut Vec<Arc<[u8]>>,
+    ) {
+        if packet.data.is_empty() {
+            return;
+        }
+        match (&self.chop, &head.0) {
+            (Chop::Plain(chop), _) => chop(packet, number, into),
+            (Chop::H264, Some(sets)) => h264::chop(packet, sets, into),
+            // Nobody could decode it.
+            (Chop::H264, None) => (),
         }
     }
 }
@@ -142,7 +183,7 @@ mod tests {
     fn chopped(name: &str, media: MediaKind, packet: &Packet) -> Vec<Arc<[u8]>> {
         let row = row(Codec::find(name, media).unwrap()).unwrap();
         let mut into = Vec::new();
-        row.chop(packet, 0x1234, &mut into);
+        row.chop(packet, &Head::default(), 0x1234, &mut into);
         into
     }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Outputs: added, switched and removed by programs. Addresses come back without their secrets.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+
+use super::{Api, ask, refusal, say, snapshot, unread};
+use crate::{
+    error::StudioError,
+    message::Command,
+    output::{OutputSpec, Target},
+    stats::OutputRow,
+};
+
+/// The longest name of an output.
+const NAME: usize = 100;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/api/v1/outputs", get(outputs)).route(
+        "/api/v1/outputs/{name}",
+        get(output).put(put_output).delete(remove_output),
+    )
+}
+
+/// An output, or what is to be changed about it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    kind: Option<String>,
+    url: Option<String>,
+    enabled: Option<bool>,
+}
+
+async fn outputs(State(api): State<Api>) -> Result<Json<Vec<OutputRow>>, Response> {
+    snapshot(&api).await.map(|s| Json(s.outputs))
+}
+
+async fn find(api: &Api, name: &str) -> Result<Option<OutputRow>, Response> {
+    let outputs = snapshot(api).await?.outputs;
+    Ok(outputs.into_iter().find(|row| row.name == name))
+}
+
+async fn output(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<OutputRow>, Response> {
+    let row = find(&api, &name).await?;
+    row.map(Json)
+        .ok_or_else(|| refusal(&StudioError::NoSuchOutput(name)))
+}
+
+/// With a kind and an address: add it, or replace the one of that name. With `enabled` alone: switch it.
+async fn put_output(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    body: Result<Json<Wanted>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(wanted) = body.map_err(|e| unread(&e))?;
+    let before = find(&api, &name).await?;
+    let unclear = |sentence| Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+    let command = match (wanted.kind, wanted.url, wanted.enabled) {
+        (Some(_), Some(_), _) if name.is_empty() || name.len() > NAME => {
+            return unclear("The name of an output has 1 to 100 characters.");
+        }
+        (Some(kind), Some(url), enabled) => {
+            let target = Target::parse(&kind, &url).map_err(|e| refusal(&StudioError::Spec(e)))?;
+            Command::SetOutput(OutputSpec {
+                name: name.clone(),
+                enabled: enabled.unwrap_or_else(|| before.as_ref().is_none_or(|row| row.enabled)),
+                target,
+            })
+        }
+        (None, None, Some(enabled)) => Command::EnableOutput(name.clone(), enabled),
+        (Some(_), None, _) | (None, Some(_), _) => {
+            return unclear("An output needs both \"kind\" and \"url\".");
+        }
+        (None, None, None) => {
+            return unclear("Say \"kind\" and \"url\", or \"enabled\".");
+        }
+    };
+    ask(&api, command).await?;
+    let status = match before {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::CREATED,
+    };
+    let row = output(State(api), Path(name)).await?;
+    Ok((status, row).into_response())
+}
+
+async fn remove_output(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Response> {
+    ask(&api, Command::RemoveOutput(name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
