@@ -99,6 +99,9 @@ pub enum SpecError {
         /// What is wrong with it.
         why: String,
     },
+    /// Where titles come from.
+    #[error("\"{0}\" is nothing that titles can come from.")]
+    TitleSource(String),
     /// An address to listen on that cannot be used.
     #[error("\"{0}\" is not an address to listen on.")]
     Listen(String),
@@ -174,6 +177,7 @@ impl Remedy for SpecError {
             SpecError::IcecastUrl { .. } => {
                 "Write icecast://source:PASSWORD@HOST:8000/MOUNT.webm.".into()
             }
+            SpecError::TitleSource(_) => "Use file:PATH or mpris.".into(),
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
             SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
             SpecError::RecordFolder { .. } => "Make the folder first, or choose another.".into(),
@@ -434,12 +438,44 @@ pub enum OutputError {
         host: String,
     },
     /// Somebody else is on that mount.
-    #[error("{host} refused the mount {mount}: it is in use, or the server is full.")]
+    #[error("{host} refused the mount {mount}: it is in use.")]
+    MountInUse {
+        /// Host and port.
+        host: String,
+        /// The mount.
+        mount: String,
+    },
+    /// It has as many sources as it may have.
+    #[error("{host} takes no more sources: it is full.")]
+    ServerFull {
+        /// Host and port.
+        host: String,
+    },
+    /// It does not want this on that mount, for another reason.
+    #[error("{host} refused the mount {mount}: {why}.")]
     Refused {
         /// Host and port.
         host: String,
         /// The mount.
         mount: String,
+        /// The server's words.
+        why: String,
+    },
+    /// An encrypted connection to somebody who cannot be trusted.
+    #[error("{host} has a certificate that is not trusted: {why}.")]
+    Untrusted {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        why: String,
+        /// Its SHA-256, in hexadecimal digits.
+        fingerprint: String,
+    },
+    /// The program has no track that could be sent in this format.
+    #[error("The program has nothing that {format} could carry.")]
+    NothingToSend {
+        /// The format.
+        format: &'static str,
     },
     /// The connection broke.
     #[error("The connection to {host} was lost.")]
@@ -479,7 +515,10 @@ impl OutputError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            OutputError::Denied { .. } | OutputError::Missing { .. }
+            OutputError::Denied { .. }
+                | OutputError::Untrusted { .. }
+                | OutputError::NothingToSend { .. }
+                | OutputError::Missing { .. }
         )
     }
 }
@@ -493,7 +532,22 @@ impl Remedy for OutputError {
             OutputError::Denied { .. } => {
                 "Check user name and password (the server's source-password).".into()
             }
-            OutputError::Refused { .. } => "Choose another mount, or wait until it is free.".into(),
+            OutputError::MountInUse { .. } => {
+                "Choose another mount, or wait until it is free.".into()
+            }
+            OutputError::ServerFull { .. } => {
+                "Wait until another source ends, or raise the server's limit of sources.".into()
+            }
+            OutputError::Refused { .. } => {
+                "Check the mount and its settings on the server; it is tried again by itself."
+                    .into()
+            }
+            OutputError::Untrusted { fingerprint, .. } => format!(
+                "If it is the right server all the same, add fingerprint=sha256:{fingerprint} to its address."
+            ),
+            OutputError::NothingToSend { .. } => {
+                "Choose another format, or start Aerial with such a source.".into()
+            }
             OutputError::Lost { .. } | OutputError::Stalled { .. } => {
                 "It is tried again by itself; check the network if it goes on.".into()
             }

@@ -16,6 +16,7 @@
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
+//! | [`now_playing`], [`title`] | what plays now, in words; and where they come from: a file, the music player |
 //! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
@@ -29,7 +30,8 @@
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
 //!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
-//!                   └──▶ Icecast, recording (a muxer of its own each)
+//!                   │                           └──▶ Icecast
+//!                   └──▶ recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants
@@ -56,6 +58,7 @@ pub mod error;
 pub mod fanout;
 pub mod message;
 pub mod mux;
+pub mod now_playing;
 pub mod output;
 mod plugins;
 pub mod portal;
@@ -65,6 +68,7 @@ pub mod settings;
 pub mod source;
 pub mod stats;
 mod studio;
+pub mod title;
 
 pub use studio::{Studio, StudioOptions};
 

@@ -53,6 +53,8 @@ pub enum Command {
     RemoveOutput(String),
     /// Switch an output on or off.
     EnableOutput(String, bool),
+    /// Say what plays now: one line; empty is nothing.
+    SetNowPlaying(String),
     /// Let a viewer go.
     Kick(ViewerId),
     /// Show the program in a sink of this computer, or stop showing it.
@@ -140,6 +142,8 @@ pub enum Event {
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.
     Encoding(EncodeSettings),
+    /// This plays now.
+    NowPlaying(String),
     /// A command could not be carried out; everything is as it was before.
     Refused(StudioError),
 }

@@ -179,7 +179,8 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerJoined(_)
                     | Event::ViewerLeft(_)
                     | Event::Devices(_)
-                    | Event::Encoding(_),
+                    | Event::Encoding(_)
+                    | Event::NowPlaying(_),
                 ) | Err(RecvError::Lagged(_)) => (),
                 Err(RecvError::Closed) => return ExitCode::FAILURE,
             },

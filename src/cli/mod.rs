@@ -90,9 +90,13 @@ struct Live {
     /// Serve everybody on this network, at port 8080
     #[arg(long)]
     share: bool,
-    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm
+    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
+    /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]
     icecast: Vec<String>,
+    /// Tell listeners what plays now: the first line of file:PATH, or mpris for the music player of this desktop
+    #[arg(long, value_name = "SOURCE")]
+    now_playing: Option<String>,
     /// Record to a .webm or .mkv file
     #[arg(long, value_name = "FILE")]
     record: Vec<PathBuf>,

@@ -89,6 +89,8 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             target: Target::Icecast(url.parse()?),
         });
     }
+    let now_playing = first(&live.now_playing, &profile.now_playing);
+    let now_playing = now_playing.map(|text| text.parse()).transpose()?;
     let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
     let audio = specs(&live.audio, &profile.audio, AudioSpec::Silence)?;
     if video.len() > 1 && video.contains(&VideoSpec::None) {
@@ -111,6 +113,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             None => settings::api_token()?,
         },
         outputs,
+        now_playing,
     })
 }
 

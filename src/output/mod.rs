@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where the broadcast is pushed to.
 //!
-//! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
+//! Each output is a task (a recording with a pipeline of its own); nothing it does reaches the program or another output. A new
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
 mod drive;
 mod icecast;
 mod listeners;
+mod numbers;
 mod record;
 mod retry;
 
@@ -29,7 +30,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use icecast::IcecastTarget;
+pub use icecast::{About, IcecastTarget, Relay};
+pub use numbers::{MountNumbers, OutputNumbers};
 pub use record::check as check_recording;
 pub use retry::Backoff;
 
@@ -38,6 +40,7 @@ use crate::{
     encode::Encoders,
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    now_playing::NowPlaying,
     program::StudioClock,
 };
 
@@ -100,6 +103,7 @@ pub(crate) struct Supplies {
     pub(crate) encoders: Encoders,
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
+    pub(crate) now_playing: NowPlaying,
 }
 
 /// All outputs.
@@ -143,6 +147,7 @@ struct Cell {
     spec: Mutex<OutputSpec>,
     state: watch::Sender<OutputState>,
     bytes: AtomicU64,
+    numbers: Mutex<OutputNumbers>,
 }
 
 impl Cell {
@@ -185,6 +190,7 @@ impl Outputs {
             spec: Mutex::new(spec.clone()),
             state: watch::Sender::new(OutputState::Off),
             bytes: AtomicU64::new(0),
+            numbers: Mutex::default(),
         });
         let name = spec.name.clone();
         self.board.0.lock().insert(name.clone(), cell.clone());
@@ -262,6 +268,7 @@ impl Outputs {
                 encoders: self.supplies.encoders.clone(),
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
+                now_playing: self.supplies.now_playing.clone(),
                 stop: stop.clone(),
                 cell: entry.cell.clone(),
                 told: self.told.clone(),
@@ -290,6 +297,7 @@ pub(crate) struct Context {
     /// One mux per format, for outputs that send the same bytes as the built-in server.
     muxes: Muxes,
     audience: Audience,
+    now_playing: NowPlaying,
     stop: CancellationToken,
     cell: Arc<Cell>,
     told: Arc<dyn Fn(OutputStatus) + Send + Sync>,

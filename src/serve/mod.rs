@@ -41,6 +41,7 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::Muxes,
+    now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
 use guests::Guests;
@@ -64,6 +65,7 @@ pub(crate) struct Serving {
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,
+    pub(crate) now_playing: NowPlaying,
 }
 
 /// Asks the engine for something.

@@ -37,6 +37,8 @@ pub struct Profile {
     pub share: bool,
     /// Icecast servers.
     pub icecast: Vec<String>,
+    /// Where the title of what plays now comes from.
+    pub now_playing: Option<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
 }

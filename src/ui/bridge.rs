@@ -218,6 +218,8 @@ impl Bridge {
                 broadcast.set_audio_kbit((settings.audio_bitrate / 1000) as u32);
                 self.encoding.replace(settings);
             }
+            // The window does not show it.
+            Event::NowPlaying(_) => (),
             Event::Refused(error) => self.refused(&error),
         }
     }

@@ -2,6 +2,7 @@
 //! Control and numbers: `/api/v1`.
 
 mod invitation;
+mod now_playing;
 mod scene;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::{Control, Serving, door};
 use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
+    now_playing::NowPlaying,
     program::scene::{Layout, Overlays},
     source::guest::Seats,
     stats::{Status, ViewerRow},
@@ -36,6 +38,7 @@ struct Api {
     control: Control,
     scene: SceneSource,
     seats: Seats,
+    now_playing: NowPlaying,
 }
 
 /// What is on screen and over it; `None` when the engine has ended.
@@ -49,6 +52,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         control: serving.control.clone(),
         scene: serving.scene.clone(),
         seats: serving.seats.clone(),
+        now_playing: serving.now_playing.clone(),
     };
     Router::new()
         .route("/api/v1/status", get(status))
@@ -56,6 +60,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         .route("/api/v1/viewers/{id}", delete(kick))
         .merge(scene::routes())
         .merge(invitation::routes())
+        .merge(now_playing::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))

@@ -38,7 +38,7 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 /// What a body could not be read for.
-fn unread(e: &JsonRejection) -> Response {
+pub(super) fn unread(e: &JsonRejection) -> Response {
     // The last part of the chain is the one that names the place.
     let text = e.body_text();
     let sentence = text
