@@ -123,6 +123,9 @@ pub enum SpecError {
         /// The feature that has it.
         feature: &'static str,
     },
+    /// Where titles come from.
+    #[error("\"{0}\" is nothing that titles can come from.")]
+    TitleSource(String),
     /// An address to listen on that cannot be used.
     #[error("\"{0}\" is not an address to listen on.")]
     Listen(String),
@@ -208,6 +211,7 @@ impl Remedy for SpecError {
             SpecError::NotBuilt { feature, .. } => {
                 format!("Build it with \"--features {feature}\".")
             }
+            SpecError::TitleSource(_) => "Use file:PATH or mpris.".into(),
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
             SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
             SpecError::RecordFolder { .. } => "Make the folder first, or choose another.".into(),
@@ -468,12 +472,44 @@ pub enum OutputError {
         host: String,
     },
     /// Somebody else is on that mount.
-    #[error("{host} refused the mount {mount}: it is in use, or the server is full.")]
+    #[error("{host} refused the mount {mount}: it is in use.")]
+    MountInUse {
+        /// Host and port.
+        host: String,
+        /// The mount.
+        mount: String,
+    },
+    /// It has as many sources as it may have.
+    #[error("{host} takes no more sources: it is full.")]
+    ServerFull {
+        /// Host and port.
+        host: String,
+    },
+    /// It does not want this on that mount, for another reason.
+    #[error("{host} refused the mount {mount}: {why}.")]
     Refused {
         /// Host and port.
         host: String,
         /// The mount.
         mount: String,
+        /// The server's words.
+        why: String,
+    },
+    /// An encrypted connection to somebody who cannot be trusted.
+    #[error("{host} has a certificate that is not trusted: {why}.")]
+    Untrusted {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        why: String,
+        /// Its SHA-256, in hexadecimal digits.
+        fingerprint: String,
+    },
+    /// The program has no track that could be sent in this format.
+    #[error("The program has nothing that {format} could carry.")]
+    NothingToSend {
+        /// The format.
+        format: &'static str,
     },
     /// Reached, but it does not take the stream.
     #[error("{host} did not take the stream: {why}.")]
@@ -521,7 +557,10 @@ impl OutputError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            OutputError::Denied { .. } | OutputError::Missing { .. }
+            OutputError::Denied { .. }
+                | OutputError::Untrusted { .. }
+                | OutputError::NothingToSend { .. }
+                | OutputError::Missing { .. }
         )
     }
 }
@@ -535,9 +574,24 @@ impl Remedy for OutputError {
             OutputError::Denied { .. } => {
                 "Check user name and password (the server's source-password).".into()
             }
-            OutputError::Refused { .. } => "Choose another mount, or wait until it is free.".into(),
             OutputError::Rejected { .. } => {
                 "Check the address and what the server allows; it is tried again by itself.".into()
+            }
+            OutputError::MountInUse { .. } => {
+                "Choose another mount, or wait until it is free.".into()
+            }
+            OutputError::ServerFull { .. } => {
+                "Wait until another source ends, or raise the server's limit of sources.".into()
+            }
+            OutputError::Refused { .. } => {
+                "Check the mount and its settings on the server; it is tried again by itself."
+                    .into()
+            }
+            OutputError::Untrusted { fingerprint, .. } => format!(
+                "If it is the right server all the same, add fingerprint=sha256:{fingerprint} to its address."
+            ),
+            OutputError::NothingToSend { .. } => {
+                "Choose another format, or start Aerial with such a source.".into()
             }
             OutputError::Lost { .. } | OutputError::Stalled { .. } => {
                 "It is tried again by itself; check the network if it goes on.".into()

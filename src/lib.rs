@@ -15,9 +15,9 @@
 //! | [`encode`] | raw to coded: the codec table, what works on this computer, the ladder (which encoders a format needs), rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
-//! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
-//! | [`now_playing`] | the line of text that players show beside the name of the stream |
+//! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WHIP and other WebRTC, recording; back-off |
 //! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
+//! | [`now_playing`], [`title`] | what plays now, in words; and where they come from: a file, the music player |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
@@ -30,7 +30,8 @@
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
 //!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
-//!                   └──▶ Icecast, recording (a muxer of its own each)
+//!                   │                           └──▶ Icecast
+//!                   └──▶ recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants
@@ -68,6 +69,7 @@ pub mod settings;
 pub mod source;
 pub mod stats;
 mod studio;
+pub mod title;
 
 pub use studio::{Studio, StudioOptions};
 

@@ -53,6 +53,8 @@ pub enum Command {
     RemoveOutput(String),
     /// Switch an output on or off.
     EnableOutput(String, bool),
+    /// Say what plays now: one line; empty is nothing.
+    SetNowPlaying(String),
     /// Let a viewer go.
     Kick(ViewerId),
     /// Show the program in a sink of this computer, or stop showing it.
@@ -142,6 +144,8 @@ pub enum Event {
     Encoding(EncodeSettings),
     /// Every encoder has been tried: `encode::ability` answers at once.
     Abilities,
+    /// This plays now.
+    NowPlaying(String),
     /// A command could not be carried out; everything is as it was before.
     Refused(StudioError),
 }

@@ -180,7 +180,8 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerLeft(_)
                     | Event::Devices(_)
                     | Event::Abilities
-                    | Event::Encoding(_),
+                    | Event::Encoding(_)
+                    | Event::NowPlaying(_),
                 ) | Err(RecvError::Lagged(_)) => (),
                 Err(RecvError::Closed) => return ExitCode::FAILURE,
             },

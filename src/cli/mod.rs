@@ -97,7 +97,8 @@ struct Live {
     /// Serve everybody on this network, at port 8080
     #[arg(long)]
     share: bool,
-    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm
+    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
+    /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]
     icecast: Vec<String>,
     /// Push to an RTMP server: rtmp://HOST/APPLICATION/KEY, or rtmps://
@@ -112,6 +113,9 @@ struct Live {
     /// Push over WebRTC: janus+ws://HOST:8188/?room=1234, webrtcsink+ws://HOST:8443, livekit+wss://HOST or kvs://CHANNEL
     #[arg(long, value_name = "URL")]
     webrtc: Vec<String>,
+    /// Tell listeners what plays now: the first line of file:PATH, or mpris for the music player of this desktop
+    #[arg(long, value_name = "SOURCE")]
+    now_playing: Option<String>,
     /// Record to a .webm or .mkv file
     #[arg(long, value_name = "FILE")]
     record: Vec<PathBuf>,

@@ -109,6 +109,8 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             });
         }
     }
+    let now_playing = first(&live.now_playing, &profile.now_playing);
+    let now_playing = now_playing.map(|text| text.parse()).transpose()?;
     let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
     let audio = specs(&live.audio, &profile.audio, AudioSpec::Silence)?;
     if video.len() > 1 && video.contains(&VideoSpec::None) {
@@ -131,6 +133,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             None => settings::api_token()?,
         },
         outputs,
+        now_playing,
     })
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where the broadcast is pushed to.
 //!
-//! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
+//! Each output is a task (a recording with a pipeline of its own); nothing it does reaches the program or another output. A new
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
 mod address;
 mod drive;
 mod icecast;
 mod listeners;
+mod numbers;
 mod record;
 mod retry;
 mod rtmp;
@@ -33,7 +34,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use icecast::IcecastTarget;
+pub use icecast::{About, IcecastTarget, Relay};
+pub use numbers::{MountNumbers, OutputNumbers};
 pub use record::check as check_recording;
 pub use retry::Backoff;
 pub use rtmp::RtmpTarget;
@@ -46,6 +48,7 @@ use crate::{
     error::SpecError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
 
@@ -145,6 +148,7 @@ pub(crate) struct Supplies {
     pub(crate) encoders: Encoders,
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
+    pub(crate) now_playing: NowPlaying,
 }
 
 /// All outputs.
@@ -188,6 +192,7 @@ struct Cell {
     spec: Mutex<OutputSpec>,
     state: watch::Sender<OutputState>,
     bytes: AtomicU64,
+    numbers: Mutex<OutputNumbers>,
 }
 
 impl Cell {
@@ -230,6 +235,7 @@ impl Outputs {
             spec: Mutex::new(spec.clone()),
             state: watch::Sender::new(OutputState::Off),
             bytes: AtomicU64::new(0),
+            numbers: Mutex::default(),
         });
         let name = spec.name.clone();
         self.board.0.lock().insert(name.clone(), cell.clone());
@@ -308,6 +314,7 @@ impl Outputs {
                 encoders: self.supplies.encoders.clone(),
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
+                now_playing: self.supplies.now_playing.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
                 cell: entry.cell.clone(),
@@ -341,6 +348,7 @@ pub(crate) struct Context {
     /// One mux per format, for outputs that send the same bytes as the built-in server.
     muxes: Muxes,
     audience: Audience,
+    now_playing: NowPlaying,
     stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     endings: TaskTracker,

@@ -49,6 +49,8 @@ pub struct Profile {
     pub whip: Vec<String>,
     /// Janus rooms, signalling servers and others that speak WebRTC.
     pub webrtc: Vec<String>,
+    /// Where the title of what plays now comes from.
+    pub now_playing: Option<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
 }

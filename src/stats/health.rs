@@ -79,6 +79,8 @@ mod tests {
             url: String::new(),
             bitrate: 0,
             bytes: 0,
+            dropped: 0,
+            mount: None,
             error: Some("It cannot be reached.".into()),
         });
         assert_eq!(health(&status, 5), "radio: It cannot be reached.");

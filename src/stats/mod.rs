@@ -113,8 +113,25 @@ pub struct OutputRow {
     pub bitrate: u64,
     /// Bytes taken since it was switched on.
     pub bytes: u64,
+    /// Pieces of the stream that were left out because the other side was too slow.
+    #[serde(default)]
+    pub dropped: u64,
+    /// What an Icecast server says of the mount, where it may be asked.
+    #[serde(default)]
+    pub mount: Option<MountRow>,
     /// Why it is waiting or failed, and what to do.
     pub error: Option<String>,
+}
+
+/// What an Icecast server says of a mount.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MountRow {
+    /// Listeners now, relays among them.
+    pub listeners: u64,
+    /// The most at one time.
+    pub peak: u64,
+    /// Bytes sent to listeners.
+    pub bytes: u64,
 }
 
 /// One viewer.

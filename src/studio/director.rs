@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{FIRST_FRAME, Order, Shared};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     },
     serve::Server,
     source::{Sources, Spec},
+    title,
 };
 
 /// Carries out what is asked, one thing after the other.
@@ -27,6 +29,8 @@ pub(super) struct Director {
     pub(super) outputs: Outputs,
     pub(super) preview: Option<PreviewPipeline>,
     pub(super) _server: Server,
+    /// Follows the title of what plays now.
+    pub(super) _title: Option<AbortOnDropHandle<()>>,
 }
 
 impl Director {
@@ -106,6 +110,10 @@ impl Director {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchOutput(name)),
             },
+            Command::SetNowPlaying(text) => {
+                self.shared.now_playing.set(title::clean(&text));
+                Ok(())
+            }
             Command::Kick(id) => match self.shared.audience.kick(id) {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchViewer),

@@ -36,7 +36,8 @@ use crate::{
         AudioSpec, Board, Device, SourceNews, Sources, Spec, Surroundings, VideoSpec, Watch,
         frames::Inboxes, guest::Seats,
     },
-    stats::{self, LevelRow, OutputRow, SourceRow, Status, ViewerRow},
+    stats::{self, LevelRow, MountRow, OutputRow, SourceRow, Status, ViewerRow},
+    title::{self, TitleSource},
 };
 use director::Director;
 use rates::Rates;
@@ -73,6 +74,8 @@ pub struct StudioOptions {
     pub api_token: String,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
+    /// Where the title of what plays now comes from; `None` if it is typed.
+    pub now_playing: Option<TitleSource>,
 }
 
 /// The engine. Clones are handles of the same; when the last is dropped, everything ends.
@@ -110,6 +113,7 @@ struct Shared {
     /// To the director, as long as there is one.
     orders: mpsc::WeakUnboundedSender<Order>,
     outputs: output::Board,
+    now_playing: NowPlaying,
     rates: Mutex<Rates>,
 }
 
@@ -167,6 +171,7 @@ impl Studio {
                 })
             }
         });
+        let now_playing = NowPlaying::default();
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -175,6 +180,7 @@ impl Studio {
                 encoders: encoders.clone(),
                 muxes: muxes.clone(),
                 audience: audience.clone(),
+                now_playing: now_playing.clone(),
             },
             {
                 let tell = tell(&events);
@@ -214,6 +220,7 @@ impl Studio {
             overlays: Mutex::default(),
             orders: orders.downgrade(),
             outputs: outputs.board(),
+            now_playing: now_playing.clone(),
             rates: Mutex::default(),
         });
         let on_air = watch::Sender::new(false);
@@ -233,7 +240,7 @@ impl Studio {
                 inboxes,
                 control: control(Arc::downgrade(&shared)),
                 seats,
-                now_playing: NowPlaying::default(),
+                now_playing: now_playing.clone(),
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
@@ -246,7 +253,11 @@ impl Studio {
         let address = server.address();
         handle.spawn(tell_devices(Arc::downgrade(&shared), devices));
         handle.spawn(rates::follow(Arc::downgrade(&shared)));
+        handle.spawn(tell_title(Arc::downgrade(&shared), now_playing.subscribe()));
         let director = Director {
+            _title: options
+                .now_playing
+                .map(|source| title::follow(&handle, source, now_playing)),
             shared: shared.clone(),
             on_air,
             sources,
@@ -376,6 +387,11 @@ impl Studio {
         self.0.shared.audience.peak()
     }
 
+    /// What plays now, in one line; empty is nothing.
+    pub fn now_playing(&self) -> String {
+        self.0.shared.now_playing.get()
+    }
+
     /// Cameras and microphones plugged in.
     pub fn devices(&self) -> Vec<Device> {
         self.0.shared.devices.list()
@@ -477,6 +493,16 @@ async fn tell_devices(shared: Weak<Shared>, devices: Watch) {
     }
 }
 
+async fn tell_title(shared: Weak<Shared>, mut title: watch::Receiver<String>) {
+    while title.changed().await.is_ok() {
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let text = title.borrow_and_update().clone();
+        shared.tell(Event::NowPlaying(text));
+    }
+}
+
 impl Shared {
     fn tell(&self, event: Event) {
         // Nobody listening is nobody's fault.
@@ -506,7 +532,19 @@ impl Shared {
             sources,
             outputs: outputs
                 .iter()
-                .map(|(status, bytes)| output_row(status, *bytes, rates.of_output(&status.name)))
+                .map(|(status, bytes)| {
+                    let row = output_row(status, *bytes, rates.of_output(&status.name));
+                    let numbers = self.outputs.numbers(&status.name);
+                    OutputRow {
+                        dropped: numbers.dropped,
+                        mount: numbers.mount.map(|m| MountRow {
+                            listeners: m.listeners,
+                            peak: m.peak,
+                            bytes: m.bytes,
+                        }),
+                        ..row
+                    }
+                })
                 .collect(),
             viewers: self
                 .audience
@@ -562,6 +600,8 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
         url: s.url.clone(),
         bitrate,
         bytes,
+        dropped: 0,
+        mount: None,
         error: s.state.error().map(with_remedy),
     }
 }

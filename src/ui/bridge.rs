@@ -223,6 +223,8 @@ impl Bridge {
                 self.encoding.replace(settings);
             }
             Event::Abilities => model.broadcast.set_abilities_known(true),
+            // The window does not show it.
+            Event::NowPlaying(_) => (),
             Event::Refused(error) => self.refused(&error),
         }
     }

@@ -199,6 +199,8 @@ impl IcecastForm {
             user,
             password,
             admin,
+            // What this form does not show stays as it was.
+            ..old.cloned().unwrap_or_default()
         };
         Ok(OutputSpec {
             name: changing

@@ -158,6 +158,7 @@ mod tests {
             listen: ([127, 0, 0, 1], 0).into(),
             api_token: "token".into(),
             outputs: vec![],
+            now_playing: None,
         })
         .unwrap();
         let app = adw::Application::builder().build();

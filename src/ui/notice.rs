@@ -266,6 +266,13 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("feature", feature)],
             ),
         ),
+        SpecError::TitleSource(text) => Notice::new(
+            fill(
+                gettext("“{text}” is nothing that titles can come from."),
+                &[("text", text)],
+            ),
+            gettext("Use file:PATH or mpris."),
+        ),
         SpecError::Listen(address) => Notice::new(
             fill(
                 gettext("Aerial cannot be reached at “{address}”."),
@@ -566,9 +573,9 @@ pub fn output(error: &OutputError) -> Notice {
             fill(gettext("{host} refused the password."), &[("host", host)]),
             gettext("Enter the server’s source password again."),
         ),
-        OutputError::Refused { host, mount } => Notice::new(
+        OutputError::MountInUse { host, mount } => Notice::new(
             fill(
-                gettext("{host} refused {mount}: it is in use, or the server is full."),
+                gettext("{host} refused {mount}: it is in use."),
                 &[("host", host), ("mount", mount)],
             ),
             gettext("Choose another mount, or wait until it is free."),
@@ -579,6 +586,43 @@ pub fn output(error: &OutputError) -> Notice {
                 &[("host", host), ("why", plain(why))],
             ),
             gettext("Check the address and what the server allows."),
+        ),
+        OutputError::ServerFull { host } => Notice::new(
+            fill(
+                gettext("{host} takes no more sources: it is full."),
+                &[("host", host)],
+            ),
+            gettext("Wait until another source ends, or raise the server’s limit."),
+        ),
+        OutputError::Refused { host, mount, why } => Notice::new(
+            fill(
+                gettext("{host} refused {mount}: {why}."),
+                &[("host", host), ("mount", mount), ("why", plain(why))],
+            ),
+            gettext("Check the mount and its settings on the server."),
+        ),
+        OutputError::Untrusted {
+            host,
+            why,
+            fingerprint,
+        } => Notice::new(
+            fill(
+                gettext("{host} has a certificate that is not trusted: {why}."),
+                &[("host", host), ("why", plain(why))],
+            ),
+            fill(
+                gettext(
+                    "If it is the right server all the same, its fingerprint is {fingerprint}.",
+                ),
+                &[("fingerprint", fingerprint)],
+            ),
+        ),
+        OutputError::NothingToSend { format } => Notice::new(
+            fill(
+                gettext("The program has nothing that {format} could carry."),
+                &[("format", format)],
+            ),
+            gettext("Choose another format."),
         ),
         OutputError::Lost { host } => Notice::new(
             fill(
@@ -692,6 +736,7 @@ mod tests {
             StudioError::Output(OutputError::Refused {
                 host: "h:8000".into(),
                 mount: "/a.webm".into(),
+                why: "not here".into(),
             }),
             StudioError::Spec(SpecError::RecordExists("/tmp/a.webm".into())),
         ];

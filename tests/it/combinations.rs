@@ -123,10 +123,7 @@ fn every_codec_arrives_in_every_container_that_can_hold_it() {
                     times.len()
                 );
                 // Vorbis begins with a packet that gives no sound.
-                assert!(
-                    times.is_sorted(),
-                    "{words}, {format:?}: {times:?}"
-                );
+                assert!(times.is_sorted(), "{words}, {format:?}: {times:?}");
             }
         }
     }

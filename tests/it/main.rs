@@ -54,6 +54,12 @@ mod viewers;
 /// The Icecast server goes and comes back.
 mod outage;
 
+/// Every format that an Icecast server takes.
+mod icecast_formats;
+
+/// Icecast servers that refuse or stand still.
+mod icecast_errors;
+
 /// Everything a person can get wrong.
 mod mistakes;
 
