@@ -30,12 +30,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use icecast::IcecastTarget;
-pub use record::check as check_recording;
+pub use record::{
+    KINDS as RECORD_KINDS, Kind as RecordKind, Split, check as check_recording,
+    endings as record_endings, literal as literal_name,
+};
 pub use retry::Backoff;
 
 use crate::{
     audience::Audience,
     encode::Encoders,
+    error::OutputError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
     program::StudioClock,
@@ -57,12 +61,15 @@ pub struct OutputSpec {
 pub enum Target {
     /// An Icecast server, while live.
     Icecast(IcecastTarget),
-    /// A WebM or Matroska file, while live or not.
+    /// A file, while live or not. What kind, its ending says.
     Record {
-        /// The file; never overwritten unless `overwrite`.
+        /// The file; never overwritten unless `overwrite`. Its name is a pattern, with the codes of strftime and `%n`
+        /// for the number of a part; a percent sign is `%%`.
         path: PathBuf,
         /// Whether an existing file may be replaced.
         overwrite: bool,
+        /// When a new file is begun, without losing a picture. `None`: never.
+        split: Option<Split>,
     },
 }
 
@@ -135,6 +142,7 @@ struct Entry {
 /// An output's task.
 struct Running {
     stop: CancellationToken,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -143,6 +151,10 @@ struct Cell {
     spec: Mutex<OutputSpec>,
     state: watch::Sender<OutputState>,
     bytes: AtomicU64,
+    /// The file that is written, of a recording that has begun.
+    file: Mutex<Option<PathBuf>>,
+    /// What will stop it soon.
+    warning: Mutex<Option<OutputError>>,
 }
 
 impl Cell {
@@ -151,9 +163,13 @@ impl Cell {
         OutputStatus {
             name: spec.name.clone(),
             kind: spec.target.kind(),
-            url: spec.target.url(),
+            url: match &*self.file.lock() {
+                Some(file) => format!("file:{}", file.display()),
+                None => spec.target.url(),
+            },
             enabled: spec.enabled,
             state: self.state.borrow().clone(),
+            warning: self.warning.lock().clone(),
         }
     }
 }
@@ -185,6 +201,8 @@ impl Outputs {
             spec: Mutex::new(spec.clone()),
             state: watch::Sender::new(OutputState::Off),
             bytes: AtomicU64::new(0),
+            file: Mutex::default(),
+            warning: Mutex::default(),
         });
         let name = spec.name.clone();
         self.board.0.lock().insert(name.clone(), cell.clone());
@@ -215,6 +233,20 @@ impl Outputs {
         (self.told)(entry.cell.status());
         self.settle(name).await;
         true
+    }
+
+    /// Pause a recording that runs, or let it go on. `None` if there is no output of that name, `false` if it cannot
+    /// pause.
+    pub(crate) fn pause(&self, name: &str, on: bool) -> Option<bool> {
+        let entry = self.entries.get(name)?;
+        let running = entry.running.as_ref().filter(|r| !r.task.is_finished());
+        Some(match (&entry.spec.target, running) {
+            (Target::Record { .. }, Some(running)) => {
+                running.held.send_replace(on);
+                true
+            }
+            (Target::Record { .. } | Target::Icecast(_), _) => false,
+        })
     }
 
     /// The program went on or off the air.
@@ -256,6 +288,8 @@ impl Outputs {
             .is_some_and(|r| !r.task.is_finished());
         if wanted && !runs {
             let stop = CancellationToken::new();
+            let (held, hold) = watch::channel(false);
+            entry.cell.warning.lock().take();
             let context = Context {
                 runtime: self.supplies.runtime.clone(),
                 clock: self.supplies.clock.clone(),
@@ -263,6 +297,7 @@ impl Outputs {
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 stop: stop.clone(),
+                hold,
                 cell: entry.cell.clone(),
                 told: self.told.clone(),
             };
@@ -270,12 +305,14 @@ impl Outputs {
             let task = self.supplies.runtime.spawn(async move {
                 match target {
                     Target::Icecast(target) => icecast::run(context, target).await,
-                    Target::Record { path, overwrite } => {
-                        record::run(context, path, overwrite).await
-                    }
+                    Target::Record {
+                        path,
+                        overwrite,
+                        split,
+                    } => record::run(context, path, overwrite, split).await,
                 }
             });
-            entry.running = Some(Running { stop, task });
+            entry.running = Some(Running { stop, held, task });
         } else if !wanted {
             self.end(name).await;
         }
@@ -291,6 +328,8 @@ pub(crate) struct Context {
     muxes: Muxes,
     audience: Audience,
     stop: CancellationToken,
+    /// Whether the user wants it to pause.
+    hold: watch::Receiver<bool>,
     cell: Arc<Cell>,
     told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
 }
@@ -306,6 +345,20 @@ impl Context {
         if new {
             (self.told)(self.cell.status());
         }
+    }
+
+    /// Warn of what will stop it soon, or do not any more.
+    fn warn(&self, warning: Option<OutputError>) {
+        let old = std::mem::replace(&mut *self.cell.warning.lock(), warning.clone());
+        if old != warning {
+            (self.told)(self.cell.status());
+        }
+    }
+
+    /// Say which file is being written.
+    fn writes(&self, file: PathBuf) {
+        self.cell.file.lock().replace(file);
+        (self.told)(self.cell.status());
     }
 
     /// Done when the output is to end.
@@ -347,17 +400,32 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    fn watch(sink: &gst::Element) -> Progress {
-        let progress = Progress {
+    fn new() -> Progress {
+        Progress {
             accepted: Arc::default(),
             moved: Arc::default(),
-        };
-        let (accepted, moved) = (progress.accepted.clone(), progress.moved.clone());
+        }
+    }
+
+    fn watch(sink: &gst::Element) -> Progress {
+        let progress = Progress::new();
+        progress.follow(sink);
+        progress
+    }
+
+    /// Count what this sink takes too.
+    fn follow(&self, sink: &gst::Element) {
+        let (accepted, moved) = (self.accepted.clone(), self.moved.clone());
         let (pending, any) = (AtomicU64::new(0), AtomicBool::new(false));
         if let Some(pad) = sink.static_pad("sink") {
-            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-                let size = info.buffer().map_or(0, |b| b.size() as u64);
-                let taken = pending.swap(size, Relaxed);
+            let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+            pad.add_probe(kinds, move |_, info| {
+                let size = match &info.data {
+                    Some(gst::PadProbeData::Buffer(buffer)) => buffer.size(),
+                    Some(gst::PadProbeData::BufferList(list)) => list.calculate_size(),
+                    _ => 0,
+                };
+                let taken = pending.swap(size as u64, Relaxed);
                 if any.swap(true, Relaxed) {
                     accepted.fetch_add(taken, Relaxed);
                     moved.notify_one();
@@ -365,6 +433,5 @@ impl Progress {
                 gst::PadProbeReturn::Ok
             });
         }
-        progress
     }
 }

@@ -39,6 +39,8 @@ pub struct Profile {
     pub icecast: Vec<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
+    /// When recordings go on in a new file.
+    pub record_split: Option<String>,
 }
 
 impl Profile {

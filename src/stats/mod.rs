@@ -112,6 +112,12 @@ pub struct OutputRow {
     pub bytes: u64,
     /// Why it is waiting or failed, and what to do.
     pub error: Option<String>,
+    /// What will stop it soon, and what to do.
+    #[serde(default)]
+    pub warning: Option<String>,
+    /// Waiting because the user wants it to: a recording that pauses.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// One viewer.

@@ -86,8 +86,13 @@ impl Director {
                 Ok(())
             }
             Command::SetOutput(spec) => {
-                if let Target::Record { path, overwrite } = &spec.target {
-                    output::check_recording(path, *overwrite)?;
+                if let Target::Record {
+                    path,
+                    overwrite,
+                    split,
+                } = &spec.target
+                {
+                    output::check_recording(path, *overwrite, *split)?;
                 }
                 self.outputs.set(spec).await;
                 Ok(())
@@ -102,6 +107,11 @@ impl Director {
             Command::EnableOutput(name, on) => match self.outputs.enable(&name, on).await {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchOutput(name)),
+            },
+            Command::PauseOutput(name, on) => match self.outputs.pause(&name, on) {
+                Some(true) => Ok(()),
+                Some(false) => Err(StudioError::NotPausable(name)),
+                None => Err(StudioError::NoSuchOutput(name)),
             },
             Command::Kick(id) => match self.shared.audience.kick(id) {
                 true => Ok(()),
