@@ -132,6 +132,7 @@ impl MuxPipeline {
                 });
             }
         });
+        let muxer_is_ogg = muxer.starts_with("oggmux");
         // A launch line of one element gives that element; one of several becomes a bin with a pad at either end.
         let muxer = match muxer.contains('!') {
             true => gst::parse::bin_from_description(muxer, true).map(|bin| bin.upcast()),
@@ -169,6 +170,14 @@ impl MuxPipeline {
             .await
             .map_err(|e| broken(&e))?
             .map_err(|e| broken(&e))?;
+        for (track, source) in tracks.iter().zip(&sources) {
+            // oggmux reads the length of Vorbis' blocks in its headers, but only in those that travel with the packets.
+            if track.codec.name == "vorbis" && muxer_is_ogg {
+                for header in headers(&track.caps) {
+                    let _ = source.push_buffer(header);
+                }
+            }
+        }
         Ok(MuxPipeline {
             pipeline,
             sources,
@@ -267,6 +276,23 @@ impl Drop for Feeder {
             self.runtime.spawn_blocking(move || drop(pipeline));
         }
     }
+}
+
+/// The codec's headers from the caps.
+fn headers(caps: &gst::CapsRef) -> Vec<gst::Buffer> {
+    let headers = caps
+        .structure(0)
+        .and_then(|s| s.get::<gst::Array>("streamheader").ok());
+    let buffers = headers
+        .iter()
+        .flat_map(|a| a.iter())
+        .filter_map(|v| v.get::<gst::Buffer>().ok());
+    buffers
+        .map(|mut header| {
+            header.make_mut().set_flags(gst::BufferFlags::HEADER);
+            header
+        })
+        .collect()
 }
 
 /// A packet as muxers take it.

@@ -11,11 +11,14 @@ use super::Split;
 /// A key frame is asked for again when it has not come by then.
 const ASK_AGAIN: Duration = Duration::from_millis(700);
 
+/// Tracks that have given nothing by then are not waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What is to be known of a packet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
-    /// Whether it is of the leading track.
-    pub(super) leads: bool,
+    /// Number of its track; 0 leads.
+    pub(super) track: usize,
     pub(super) key: bool,
     /// Time in the program.
     pub(super) pts: Duration,
@@ -38,6 +41,10 @@ pub(super) enum Goes {
 #[derive(Debug)]
 pub(super) struct Edit {
     split: Option<Split>,
+    /// Which tracks have given anything.
+    begun: Vec<bool>,
+    /// Since when the others are waited for.
+    waits_since: Option<Duration>,
     phase: Phase,
     held: bool,
     /// Time in the program at which the present file would have begun, had there been no pause.
@@ -60,9 +67,12 @@ enum Phase {
 }
 
 impl Edit {
-    pub(super) fn new(split: Option<Split>, held: bool) -> Edit {
+    /// For so many tracks.
+    pub(super) fn new(tracks: usize, split: Option<Split>, held: bool) -> Edit {
         Edit {
             split,
+            begun: vec![false; tracks],
+            waits_since: None,
             phase: Phase::Before,
             held,
             origin: Duration::ZERO,
@@ -95,9 +105,16 @@ impl Edit {
     }
 
     pub(super) fn take(&mut self, piece: Piece) -> Goes {
-        let begins = piece.leads && piece.key && !self.held;
+        if let Some(begun) = self.begun.get_mut(piece.track) {
+            *begun = true;
+        }
+        let since = *self.waits_since.get_or_insert(piece.pts);
+        // A file in which one track begins late is a nuisance to edit.
+        let all = self.begun.iter().all(|b| *b) || piece.pts > since + PATIENCE;
+        let leads = piece.track == 0;
+        let begins = leads && piece.key && !self.held;
         match self.phase {
-            Phase::Before if begins => self.begin(piece),
+            Phase::Before if begins && all => self.begin(piece),
             Phase::Before => Goes::Away,
             Phase::Running if begins && self.is_due() => self.begin(piece),
             Phase::Running => self.put(piece),
@@ -107,7 +124,7 @@ impl Edit {
                 self.asked = None;
                 self.put(piece)
             }
-            Phase::Cut if piece.leads || piece.pts >= self.origin + self.end => Goes::Away,
+            Phase::Cut if leads || piece.pts >= self.origin + self.end => Goes::Away,
             Phase::Cut => self.put(piece),
         }
     }
@@ -126,7 +143,7 @@ impl Edit {
         let Some(at) = piece.pts.checked_sub(self.origin) else {
             return Goes::Away;
         };
-        if piece.leads {
+        if piece.track == 0 {
             self.end = at + piece.duration;
         }
         // The container adds a head to each packet.
@@ -158,17 +175,18 @@ mod tests {
     /// Picture and sound of so many milliseconds, in the order of their times, with a key frame every `gop` frames.
     fn program(from: u64, to: u64, gop: u64) -> Vec<Piece> {
         let ms = Duration::from_millis;
-        let track = |leads, step: u64| {
+        let track = |track, step: u64| {
             (from / step..to / step).map(move |i| Piece {
-                leads,
-                key: !leads || i % gop == 0,
+                track,
+                key: track == 1 || i % gop == 0,
                 pts: ms(i * step),
                 duration: ms(step),
                 size: 1000,
             })
         };
-        let mut all: Vec<_> = track(true, FRAME).chain(track(false, BLOCK)).collect();
-        all.sort_by_key(|p| (p.pts, !p.leads));
+        let mut all: Vec<_> = track(0, FRAME).chain(track(1, BLOCK)).collect();
+        // Sound first: where both begin at once, it is there.
+        all.sort_by_key(|p| (p.pts, p.track == 0));
         all
     }
 
@@ -176,11 +194,11 @@ mod tests {
         for piece in pieces {
             match edit.take(*piece) {
                 Goes::Away => (),
-                Goes::Next => into.push(vec![(piece.leads, 0)]),
+                Goes::Next => into.push(vec![(piece.track == 0, 0)]),
                 Goes::Here(at) => into
                     .last_mut()
                     .unwrap()
-                    .push((piece.leads, at.as_millis() as u64)),
+                    .push((piece.track == 0, at.as_millis() as u64)),
             }
         }
     }
@@ -198,7 +216,7 @@ mod tests {
     fn a_file_begins_at_zero_with_a_key_frame_and_its_sound() {
         let mut got = vec![];
         files(
-            &mut Edit::new(None, false),
+            &mut Edit::new(2, None, false),
             &program(120, 2000, 25),
             &mut got,
         );
@@ -209,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_pause_leaves_no_gap_in_either_track() {
-        let mut edit = Edit::new(None, false);
+        let mut edit = Edit::new(2, None, false);
         let mut got = vec![];
         files(&mut edit, &program(0, 1200, 25), &mut got);
         edit.hold(true);
@@ -229,7 +247,7 @@ mod tests {
 
     #[test]
     fn sound_that_comes_late_is_taken_up_to_the_cut() {
-        let mut edit = Edit::new(None, false);
+        let mut edit = Edit::new(2, None, false);
         let mut got = vec![];
         let pieces = program(0, 1000, 25);
         files(&mut edit, &pieces[..pieces.len() - 1], &mut got);
@@ -240,7 +258,7 @@ mod tests {
 
     #[test]
     fn who_begins_paused_has_no_file_until_it_goes_on() {
-        let mut edit = Edit::new(None, true);
+        let mut edit = Edit::new(2, None, true);
         let mut got = vec![];
         files(&mut edit, &program(0, 2000, 25), &mut got);
         assert!(got.is_empty());
@@ -252,14 +270,17 @@ mod tests {
     #[test]
     fn parts_join_without_a_lost_or_doubled_packet() {
         let limit = Duration::from_millis(1500);
-        let mut edit = Edit::new(Some(Split::Time(limit)), false);
+        let mut edit = Edit::new(2, Some(Split::Time(limit)), false);
         let pieces = program(0, 8000, 10);
         let mut got = vec![];
         files(&mut edit, &pieces, &mut got);
         assert_eq!(got.len(), 5, "1600 ms each");
         for leads in [true, false] {
             let there: usize = got.iter().map(|f| times(f, leads).len()).sum();
-            assert_eq!(there, pieces.iter().filter(|p| p.leads == leads).count());
+            assert_eq!(
+                there,
+                pieces.iter().filter(|p| (p.track == 0) == leads).count()
+            );
             for file in &got {
                 assert_eq!(times(file, leads)[0], 0);
             }
@@ -269,13 +290,13 @@ mod tests {
     #[test]
     fn a_key_frame_is_asked_for_when_a_part_is_full_and_none_is_larger() {
         let limit = 500_000;
-        let mut edit = Edit::new(Some(Split::Size(limit)), false);
+        let mut edit = Edit::new(2, Some(Split::Size(limit)), false);
         let mut got = vec![];
         let mut asked = 0;
         let mut pieces = program(0, 30_000, 1000);
         let mut wanted = false;
         for piece in &mut pieces {
-            if piece.leads && wanted {
+            if piece.track == 0 && wanted {
                 piece.key = true;
                 wanted = false;
             }

@@ -21,6 +21,8 @@ pub struct Kind {
     /// The muxer as a launch line, and its element.
     pub(super) muxer: &'static str,
     element: &'static str,
+    /// Whether the muxer is told where to cut, and writes nothing in between.
+    pub(super) cut: bool,
 }
 
 const OGG: &str = "oggmux max-delay=100000000 max-page-delay=100000000";
@@ -37,6 +39,7 @@ pub static KINDS: &[Kind] = &[
         format: Format::WebM,
         muxer: "webmmux",
         element: "webmmux",
+        cut: false,
     },
     Kind {
         ending: "mkv",
@@ -45,15 +48,17 @@ pub static KINDS: &[Kind] = &[
         format: Format::Matroska,
         muxer: "matroskamux",
         element: "matroskamux",
+        cut: false,
     },
     Kind {
         ending: "mp4",
         label: "MP4",
         sound_only: false,
         format: Format::Mp4,
-        muxer: "isofmp4mux fragment-duration=1 chunk-duration=500000000 write-mfra=true \
-                write-mehd=true header-update-mode=rewrite",
+        // Cut by hand: when it cuts by time it loses the end of one track (0.14.5).
+        muxer: "isofmp4mux manual-split=true write-mfra=true write-mehd=true header-update-mode=rewrite",
         element: "isofmp4mux",
+        cut: true,
     },
     Kind {
         ending: "ogg",
@@ -62,6 +67,7 @@ pub static KINDS: &[Kind] = &[
         format: Format::Ogg,
         muxer: OGG,
         element: "oggmux",
+        cut: false,
     },
     Kind {
         ending: "mp3",
@@ -70,6 +76,7 @@ pub static KINDS: &[Kind] = &[
         format: Format::Mp3,
         muxer: "identity",
         element: "identity",
+        cut: false,
     },
     Kind {
         ending: "opus",
@@ -78,6 +85,7 @@ pub static KINDS: &[Kind] = &[
         format: Format::Opus,
         muxer: OGG,
         element: "oggmux",
+        cut: false,
     },
     Kind {
         ending: "oga",
@@ -86,6 +94,7 @@ pub static KINDS: &[Kind] = &[
         format: Format::Vorbis,
         muxer: OGG,
         element: "oggmux",
+        cut: false,
     },
 ];
 

@@ -26,6 +26,9 @@ use crate::{
     program::Pipeline,
 };
 
+/// A muxer that must be told writes so much at a time: that is what a crash costs.
+const PIECE: Duration = Duration::from_millis(500);
+
 /// How long a muxer may take to write its end.
 const FINISH_TIME: Duration = Duration::from_secs(4);
 
@@ -37,6 +40,8 @@ pub(super) struct Reel {
     end: watch::Receiver<FeederEnd>,
     /// Bytes from the beginning of the file that are there for sure.
     whole: Arc<AtomicU64>,
+    /// When the muxer was last told to write what it has, if it must be told.
+    cut_at: Option<Duration>,
     room: Room,
 }
 
@@ -85,6 +90,7 @@ impl Reel {
             sources,
             end: end.subscribe(),
             whole,
+            cut_at: kind.cut.then_some(Duration::ZERO),
             room,
         })
     }
@@ -95,10 +101,23 @@ impl Reel {
     }
 
     /// Add a packet of a track, at this time in the file.
-    pub(super) fn put(&self, track: usize, packet: Packet, at: Duration) {
+    pub(super) fn put(&mut self, track: usize, packet: Packet, at: Duration) {
+        if track == 0 && self.cut_at.is_some_and(|last| at >= last + PIECE) {
+            self.cut_at = Some(at);
+            self.cut(packet.key);
+        }
         if let Some(source) = self.sources.get(track) {
             // An error is told by the pipeline too.
             let _ = source.push_buffer(mux::buffer(Packet { pts: at, ..packet }));
+        }
+    }
+
+    /// Have the muxer write what it has. Whole fragments, at which a player can begin, are cut at key frames only.
+    fn cut(&self, key: bool) {
+        for source in &self.sources {
+            let event = gst::Structure::builder("FMP4MuxSplitNow").field("chunk", !key);
+            // In the order of the packets; all tracks are cut at the same time.
+            source.send_event(gst::event::CustomDownstream::new(event.build()));
         }
     }
 
@@ -139,6 +158,7 @@ impl Reel {
             mut end,
             whole,
             room,
+            ..
         } = self;
         if matches!(&*end.borrow(), FeederEnd::Running) {
             for source in &sources {

@@ -118,8 +118,8 @@ impl Work<'_> {
         let context = self.context;
         let mut hold = context.hold.clone();
         let mut held = *hold.borrow_and_update();
-        let mut edit = Edit::new(self.split, held);
         let tracks = tape.tracks();
+        let mut edit = Edit::new(tracks.len(), self.split, held);
         let mut last_moved = Instant::now();
         let (mut any, mut skipped) = (false, 0);
         loop {
@@ -188,7 +188,7 @@ impl Work<'_> {
         packet: Packet,
     ) -> Result<(), OutputError> {
         let goes = edit.take(Piece {
-            leads: track == 0,
+            track,
             key: packet.key,
             pts: packet.pts,
             duration: packet.duration,
@@ -206,7 +206,7 @@ impl Work<'_> {
                 Duration::ZERO
             }
         };
-        if let Some(reel) = &self.reel {
+        if let Some(reel) = &mut self.reel {
             reel.put(track, packet, at);
         }
         Ok(())
