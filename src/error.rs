@@ -132,6 +132,17 @@ pub enum SpecError {
     /// A recording with an ending that is not known.
     #[error("Cannot record to {0}: the ending is none that is known.")]
     RecordEnding(PathBuf),
+    /// A recording with a name in which a code is not known.
+    #[error("Cannot record to {path}: {code} is no code for a date, a time or a number.")]
+    RecordPattern {
+        /// The file asked for.
+        path: PathBuf,
+        /// The code with its percent sign.
+        code: String,
+    },
+    /// A recording to be split at something that is neither a time nor a size.
+    #[error("\"{0}\" is neither a time nor a size to split a recording at.")]
+    RecordSplit(String),
     /// A recording into a folder that does not exist.
     #[error("Cannot record to {path}: the folder {folder} does not exist.")]
     RecordFolder {
@@ -213,7 +224,15 @@ impl Remedy for SpecError {
             }
             SpecError::TitleSource(_) => "Use file:PATH or mpris.".into(),
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
-            SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
+            SpecError::RecordEnding(_) => {
+                format!("Let the name end in {}.", crate::output::record_endings())
+            }
+            SpecError::RecordPattern { .. } => {
+                "Use codes such as %Y-%m-%d, %H-%M-%S and %n; write %% for a percent sign.".into()
+            }
+            SpecError::RecordSplit(_) => {
+                "Write a time from 1s on (90s, 30m, 2h) or a size from 1M on (500M, 2G).".into()
+            }
             SpecError::RecordFolder { .. } => "Make the folder first, or choose another.".into(),
             SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
             SpecError::RecordUnwritable { .. } => {
@@ -531,6 +550,20 @@ pub enum OutputError {
         /// Host and port.
         host: String,
     },
+    /// A disk that took a recording as far as it could; the file is whole up to there.
+    #[error("The disk is full. The recording ended, and {path} can be played up to there.")]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A disk that will be full soon.
+    #[error("The disk has room for {} of {path}.", time_left(*.minutes))]
+    DiskFilling {
+        /// The file.
+        path: PathBuf,
+        /// Whole minutes that are left at the present rate.
+        minutes: u64,
+    },
     /// A file that cannot be written.
     #[error("{path} cannot be written: {why}.")]
     Unwritable {
@@ -550,6 +583,14 @@ pub enum OutputError {
     /// GStreamer said something else.
     #[error("It failed: {0}.")]
     Other(String),
+}
+
+fn time_left(minutes: u64) -> String {
+    match minutes {
+        0 => "less than a minute more".into(),
+        1 => "about 1 more minute".into(),
+        n => format!("about {n} more minutes"),
+    }
 }
 
 impl OutputError {
@@ -595,6 +636,12 @@ impl Remedy for OutputError {
             }
             OutputError::Lost { .. } | OutputError::Stalled { .. } => {
                 "It is tried again by itself; check the network if it goes on.".into()
+            }
+            OutputError::DiskFull { .. } => {
+                "Make room on that disk, or record to another one.".into()
+            }
+            OutputError::DiskFilling { .. } => {
+                "Make room on that disk, or end the recording.".into()
             }
             OutputError::Unwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()
@@ -739,6 +786,9 @@ pub enum StudioError {
     /// An output that is not there.
     #[error("There is no output called {0}.")]
     NoSuchOutput(String),
+    /// An output that does not run, or is no recording, is to pause.
+    #[error("{0} cannot pause.")]
+    NotPausable(String),
 }
 
 impl Remedy for StudioError {
@@ -756,6 +806,7 @@ impl Remedy for StudioError {
             StudioError::OnlyOffAir(_) => "End the broadcast first.".into(),
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
+            StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
             StudioError::NoSuchViewer
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),

@@ -116,9 +116,13 @@ struct Live {
     /// Tell listeners what plays now: the first line of file:PATH, or mpris for the music player of this desktop
     #[arg(long, value_name = "SOURCE")]
     now_playing: Option<String>,
-    /// Record to a .webm or .mkv file
+    /// Record to a .webm, .mkv, .mp4 or .ogg file, or sound alone to .mp3, .opus or .oga. The name may have date and time in
+    /// it, as in show-%Y-%m-%d_%H-%M-%S.webm, and %n for the number of a part
     #[arg(long, value_name = "FILE")]
     record: Vec<PathBuf>,
+    /// Begin a new file after this time or size, without losing a picture: 90s, 30m, 2h, 500M, 2G
+    #[arg(long, value_name = "TIME|SIZE")]
+    record_split: Option<String>,
     /// Let --record replace existing files
     #[arg(long)]
     overwrite: bool,
@@ -241,6 +245,7 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::Token { .. }
         | StudioError::NoSuchViewer
         | StudioError::NoSuchOutput(_)
+        | StudioError::NotPausable(_)
         | StudioError::NoSuchSource(_)
         | StudioError::NotForThis(_)
         | StudioError::WouldLoop

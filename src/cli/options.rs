@@ -82,14 +82,18 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     } else {
         &live.record
     };
+    let split = first(&live.record_split, &profile.record_split)
+        .map(|text| units::split(&text))
+        .transpose()?;
     for (i, path) in records.iter().enumerate() {
-        check_recording(path, live.overwrite)?;
+        check_recording(path, live.overwrite, split)?;
         outputs.push(OutputSpec {
             name: numbered("record", i),
             enabled: true,
             target: Target::Record {
                 path: path.clone(),
                 overwrite: live.overwrite,
+                split,
             },
         });
     }

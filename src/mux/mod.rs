@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 pub use container::{CONTAINERS, Container};
-pub(crate) use feeder::{Feeder, FeederEnd};
+pub(crate) use feeder::{Feeder, FeederEnd, MUX_QUEUE, MuxPipeline, Reading, buffer, read};
 
 use crate::{
     encode::{Encoders, Format},

@@ -53,6 +53,8 @@ pub struct Profile {
     pub now_playing: Option<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
+    /// When recordings go on in a new file.
+    pub record_split: Option<String>,
 }
 
 impl Profile {

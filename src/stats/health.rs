@@ -21,10 +21,17 @@ pub fn health(status: &Status, dropped_now: u64) -> String {
     let failing = status
         .outputs
         .iter()
-        .find(|o| matches!(o.state.as_str(), "waiting" | "failed"));
+        .find(|o| matches!(o.state.as_str(), "waiting" | "failed") && !o.paused);
     if let Some(output) = failing {
         let why = output.error.clone().unwrap_or_default();
         return format!("{}: {why}", output.name);
+    }
+    let warned = status
+        .outputs
+        .iter()
+        .find_map(|o| Some((&o.name, o.warning.as_ref()?)));
+    if let Some((name, warning)) = warned {
+        return format!("{name}: {warning}");
     }
     if is_too_slow(dropped_now) {
         return "The encoder is too slow for this computer. Choose a smaller size or a lower frame rate.".into();
@@ -82,6 +89,8 @@ mod tests {
             dropped: 0,
             mount: None,
             error: Some("It cannot be reached.".into()),
+            warning: None,
+            paused: false,
         });
         assert_eq!(health(&status, 5), "radio: It cannot be reached.");
         assert!(health(&fine(), 5).starts_with("The encoder"));

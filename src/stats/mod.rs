@@ -121,6 +121,12 @@ pub struct OutputRow {
     pub mount: Option<MountRow>,
     /// Why it is waiting or failed, and what to do.
     pub error: Option<String>,
+    /// What will stop it soon, and what to do.
+    #[serde(default)]
+    pub warning: Option<String>,
+    /// Waiting because the user wants it to: a recording that pauses.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// What an Icecast server says of a mount.

@@ -93,8 +93,13 @@ impl Director {
                 Ok(())
             }
             Command::SetOutput(spec) => {
-                if let Target::Record { path, overwrite } = &spec.target {
-                    output::check_recording(path, *overwrite)?;
+                if let Target::Record {
+                    path,
+                    overwrite,
+                    split,
+                } = &spec.target
+                {
+                    output::check_recording(path, *overwrite, *split)?;
                 }
                 self.outputs.set(spec).await;
                 Ok(())
@@ -114,6 +119,11 @@ impl Director {
                 self.shared.now_playing.set(title::clean(&text));
                 Ok(())
             }
+            Command::PauseOutput(name, on) => match self.outputs.pause(&name, on) {
+                Some(true) => Ok(()),
+                Some(false) => Err(StudioError::NotPausable(name)),
+                None => Err(StudioError::NoSuchOutput(name)),
+            },
             Command::Kick(id) => match self.shared.audience.kick(id) {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchViewer),

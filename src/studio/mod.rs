@@ -21,8 +21,8 @@ use crate::{
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{
-        AirState, Command, Event, MediaKind, Outcome, OutputStatus, Progress, SourceId,
-        SourceState, SourceStatus,
+        AirState, Command, Event, MediaKind, Outcome, OutputState, OutputStatus, Progress,
+        SourceId, SourceState, SourceStatus,
     },
     mux::Muxes,
     now_playing::NowPlaying,
@@ -130,8 +130,13 @@ impl Studio {
             return Err(SpecError::Conflict("--video none", "--audio none").into());
         }
         for output in &options.outputs {
-            if let Target::Record { path, overwrite } = &output.target {
-                output::check_recording(path, *overwrite)?;
+            if let Target::Record {
+                path,
+                overwrite,
+                split,
+            } = &output.target
+            {
+                output::check_recording(path, *overwrite, *split)?;
             }
         }
         // Each viewer is a descriptor. What the system refuses, it refuses.
@@ -603,5 +608,7 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
         dropped: 0,
         mount: None,
         error: s.state.error().map(with_remedy),
+        warning: s.warning.as_ref().map(with_remedy),
+        paused: s.state == OutputState::Paused,
     }
 }

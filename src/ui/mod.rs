@@ -186,6 +186,7 @@ mod tests {
             kind: "icecast",
             url: "icecast://h:8000/m".into(),
             enabled: true,
+            warning: None,
             state: OutputState::Failed(OutputError::Denied {
                 host: "h:8000".into(),
             }),

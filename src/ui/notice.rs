@@ -4,10 +4,13 @@
 //! Each `match` names every variant, so a new error does not compile until it has words here. The engine's own
 //! words (what GStreamer or the system says) are kept as they come.
 
-use gettextrs::gettext;
-use studio::error::{
-    OutputError, PictureError, PortalError, ScreenError, ServeError, SourceError, SpecError,
-    StudioError,
+use gettextrs::{gettext, ngettext};
+use studio::{
+    error::{
+        OutputError, PictureError, PortalError, ScreenError, ServeError, SourceError, SpecError,
+        StudioError,
+    },
+    output::record_endings,
 };
 
 use super::words::{file, fill};
@@ -137,6 +140,10 @@ pub fn studio(error: &StudioError) -> Notice {
                 &[("name", name)],
             ),
             gettext("Add it again if you need it."),
+        ),
+        StudioError::NotPausable(name) => Notice::new(
+            fill(gettext("{name} cannot pause."), &[("name", name)]),
+            gettext("Only a recording that runs can pause."),
         ),
     }
 }
@@ -285,7 +292,24 @@ pub fn spec(error: &SpecError) -> Notice {
                 gettext("{name} cannot be recorded: its ending is not known."),
                 &[("name", &file(path))],
             ),
-            gettext("Let the name end in .webm or .mkv."),
+            fill(
+                gettext("Let the name end in {endings}."),
+                &[("endings", &record_endings())],
+            ),
+        ),
+        SpecError::RecordPattern { path, code } => Notice::new(
+            fill(
+                gettext("{name} cannot be recorded: {code} stands for no date, time or number."),
+                &[("name", &file(path)), ("code", code)],
+            ),
+            gettext("Write %% for a percent sign."),
+        ),
+        SpecError::RecordSplit(text) => Notice::new(
+            fill(
+                gettext("“{text}” is neither a time nor a size to split a recording at."),
+                &[("text", text)],
+            ),
+            gettext("Write a time such as 30m, or a size such as 2G."),
         ),
         SpecError::RecordFolder { folder, .. } => Notice::new(
             fill(
@@ -634,6 +658,27 @@ pub fn output(error: &OutputError) -> Notice {
         OutputError::Stalled { host } => Notice::new(
             fill(gettext("{host} stopped taking data."), &[("host", host)]),
             gettext("Check your upload speed, or lower the bitrate."),
+        ),
+        OutputError::DiskFull { path } => Notice::new(
+            fill(
+                gettext("The disk is full. {name} ended there and can be played."),
+                &[("name", &file(path))],
+            ),
+            gettext("Make room on that disk, or record to another one."),
+        ),
+        OutputError::DiskFilling { minutes, .. } => Notice::new(
+            match *minutes {
+                0 => gettext("The disk has room for less than a minute more."),
+                n => fill(
+                    ngettext(
+                        "The disk has room for about {n} more minute.",
+                        "The disk has room for about {n} more minutes.",
+                        n.min(u64::from(u32::MAX)) as u32,
+                    ),
+                    &[("n", &n.to_string())],
+                ),
+            },
+            gettext("Make room on that disk, or end the recording."),
         ),
         OutputError::Unwritable { path, why } => unwritable(path, why),
         OutputError::Missing { element, package } => Notice::new(

@@ -153,6 +153,7 @@ fn refusal(error: &StudioError) -> Response {
         StudioError::NotForThis(_)
         | StudioError::WouldLoop
         | StudioError::NoTrack(_)
+        | StudioError::NotPausable(_)
         | StudioError::OnlyOffAir(_)
         | StudioError::OnlyAtStart(_)
         | StudioError::Source(_)

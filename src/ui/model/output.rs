@@ -61,8 +61,15 @@ mod imp {
         /// Whether other words for user and password may help.
         #[property(get, set)]
         pub denied: Cell<bool>,
+        /// Whether it is a recording that can pause now, or go on.
+        #[property(get, set)]
+        pub pausable: Cell<bool>,
+        /// Whether it pauses.
+        #[property(get, set)]
+        pub paused: Cell<bool>,
 
         pub state: RefCell<Option<OutputState>>,
+        pub warning: RefCell<Option<OutputError>>,
         pub bitrate: Cell<u64>,
         pub bytes: Cell<u64>,
     }
@@ -100,6 +107,7 @@ impl OutputItem {
         });
         self.set_url(status.url.as_str());
         self.imp().state.replace(Some(status.state.clone()));
+        self.imp().warning.replace(status.warning.clone());
         if !matches!(status.state, OutputState::Live { .. }) {
             self.imp().bitrate.set(0);
         }
@@ -122,6 +130,7 @@ impl OutputItem {
             Some(
                 OutputState::Connecting { .. }
                     | OutputState::Live { .. }
+                    | OutputState::Paused
                     | OutputState::Waiting { .. }
             )
         );
@@ -152,8 +161,29 @@ impl OutputItem {
         };
         let (tone, words, remedy) = match &state {
             OutputState::Off => (Tone::Idle, self.words_when_off(on_air), String::new()),
-            OutputState::Connecting { .. } => (Tone::Busy, gettext("Connecting…"), String::new()),
-            OutputState::Live { .. } => (Tone::Good, self.words_when_live(), String::new()),
+            OutputState::Connecting { .. } => {
+                let words = match self.kind() {
+                    OutputKind::Record => gettext("Starting…"),
+                    OutputKind::Icecast => gettext("Connecting…"),
+                };
+                (Tone::Busy, words, String::new())
+            }
+            OutputState::Live { .. } => match &*imp.warning.borrow() {
+                Some(warning) => {
+                    let notice = notice::output(warning);
+                    let words = format!("{}. {}", self.words_when_live(), notice.what);
+                    (Tone::Attention, words, notice.remedy)
+                }
+                None => (Tone::Good, self.words_when_live(), String::new()),
+            },
+            OutputState::Paused => (
+                Tone::Attention,
+                words::fill(
+                    gettext("Paused, {size}"),
+                    &[("size", &words::size(imp.bytes.get()))],
+                ),
+                String::new(),
+            ),
             OutputState::Waiting { retry_at, error } => {
                 let notice = notice::output(error);
                 (
@@ -171,6 +201,8 @@ impl OutputItem {
         self.set_words(words);
         self.set_remedy(remedy);
         self.set_retryable(self.enabled() && state.error().is_some());
+        self.set_pausable(self.recording());
+        self.set_paused(state == OutputState::Paused);
         self.set_denied(matches!(state.error(), Some(OutputError::Denied { .. })));
     }
 
