@@ -136,6 +136,17 @@ impl Target {
         }
     }
 
+    /// Where it goes, passwords and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> String {
+        match self {
+            Target::Icecast(target) => target.full_url().into(),
+            Target::Rtmp(target) => target.full_url().into(),
+            Target::Srt(target) => target.full_url().into(),
+            Target::WebRtc(target) => target.full_url().into(),
+            Target::Record { .. } => self.url(),
+        }
+    }
+
     /// Whether it runs only while the program is on the air.
     fn needs_air(&self) -> bool {
         match self {
@@ -172,6 +183,12 @@ pub(crate) struct Outputs {
 pub(crate) struct Board(Arc<Mutex<BTreeMap<String, Arc<Cell>>>>);
 
 impl Board {
+    /// One as the user wants it.
+    pub(crate) fn spec(&self, name: &str) -> Option<OutputSpec> {
+        let cells = self.0.lock();
+        cells.get(name).map(|cell| cell.spec.lock().clone())
+    }
+
     /// All of them, with the bytes each has passed on.
     pub(crate) fn list(&self) -> Vec<(OutputStatus, u64)> {
         let cells = self.0.lock();

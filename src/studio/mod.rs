@@ -382,6 +382,11 @@ impl Studio {
             .collect()
     }
 
+    /// An output as it was asked for, to be changed; it holds passwords.
+    pub fn output(&self, name: &str) -> Option<OutputSpec> {
+        self.0.shared.outputs.spec(name)
+    }
+
     /// Everybody who watches.
     pub fn viewers(&self) -> Vec<Viewer> {
         self.0.shared.audience.viewers()

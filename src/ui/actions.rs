@@ -72,17 +72,13 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
 }
 
 fn outputs(on: &Installer) {
-    on.plain("add-icecast", |window, _| {
+    on.with::<String>("add-output", |window, _, kind| {
         window.reveal_outputs();
-        window.outputs().ask(None);
+        window.outputs().ask(&kind);
     });
     on.with::<String>("edit-output", |window, bridge, name| {
-        if let Some(OutputSpec {
-            target: Target::Icecast(target),
-            ..
-        }) = bridge.output(&name)
-        {
-            window.outputs().ask(Some((&name, &target)));
+        if let Some(spec) = bridge.output(&name) {
+            window.outputs().change(&spec);
         }
     });
     on.plain("add-recording", |window, bridge| {

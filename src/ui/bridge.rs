@@ -12,7 +12,6 @@ mod asking;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::Rc,
     thread,
     time::SystemTime,
@@ -24,7 +23,6 @@ use studio::{
     encode::{CODECS, EncodeSettings, known_ability},
     error::StudioError,
     message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
-    output::OutputSpec,
     source::{Device, Spec},
     stats::Status,
 };
@@ -47,8 +45,6 @@ pub struct Bridge {
     devices: RefCell<Vec<Device>>,
     devices_known: Cell<bool>,
     encoding: RefCell<EncodeSettings>,
-    /// Outputs as they were asked for, with their passwords, so that one can be changed without typing it all again.
-    specs: RefCell<BTreeMap<String, OutputSpec>>,
     /// Sources as they were asked for: what is told of a link has no password.
     asked: RefCell<Vec<Spec>>,
     /// What the menu of sources holds.
@@ -60,8 +56,8 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Follow this engine, which was started with these outputs and sources.
-    pub fn new(studio: Studio, outputs: Vec<OutputSpec>, sources: Vec<Spec>) -> Rc<Bridge> {
+    /// Follow this engine, which was started with these sources.
+    pub fn new(studio: Studio, sources: Vec<Spec>) -> Rc<Bridge> {
         let news = forward(&studio);
         let bridge = Rc::new(Bridge {
             encoding: RefCell::new(studio.encoding()),
@@ -69,7 +65,6 @@ impl Bridge {
             model: Model::new(),
             devices: RefCell::default(),
             devices_known: Cell::new(false),
-            specs: RefCell::new(outputs.into_iter().map(|o| (o.name.clone(), o)).collect()),
             asked: RefCell::new(sources),
             picked: RefCell::default(),
             live_since: Cell::new(None),
@@ -195,7 +190,6 @@ impl Bridge {
             }
             Event::OutputRemoved(name) => {
                 keep(&model.outputs, |item: &OutputItem| item.name() != name);
-                self.specs.borrow_mut().remove(&name);
                 self.after_outputs();
             }
             Event::ViewerJoined(viewer) => {
@@ -223,8 +217,7 @@ impl Bridge {
                 self.encoding.replace(settings);
             }
             Event::Abilities => model.broadcast.set_abilities_known(true),
-            // The window does not show it.
-            Event::NowPlaying(_) => (),
+            Event::NowPlaying(text) => model.broadcast.set_now_playing(text),
             Event::Refused(error) => self.refused(&error),
         }
     }

@@ -33,6 +33,7 @@ pub struct IcecastTarget {
     pub about: About,
     /// Servers that relay this mount and are asked for their listeners too, with the same admin user.
     pub relays: Vec<Relay>,
+    pub(super) given: String,
 }
 
 /// What a server tells its listeners about a mount. Empty is not told.
@@ -76,6 +77,7 @@ impl Default for IcecastTarget {
             format: None,
             about: About::default(),
             relays: Vec::new(),
+            given: String::new(),
         }
     }
 }
@@ -107,6 +109,11 @@ impl IcecastTarget {
         self.format
             .or_else(|| format_of(ending?))
             .unwrap_or(Format::WebM)
+    }
+
+    /// Address as it was given, secrets and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> &str {
+        &self.given
     }
 
     /// Host and port, as told in sentences.
@@ -187,6 +194,7 @@ impl FromStr for IcecastTarget {
             tls,
             mount,
             password,
+            given: text.to_string(),
             ..IcecastTarget::default()
         };
         if !url.username().is_empty() {

@@ -73,6 +73,9 @@ mod imp {
         /// Something that was refused or has to be known; empty when there is nothing.
         #[property(get, set)]
         pub notice: RefCell<String>,
+        /// What listeners are told that plays now.
+        #[property(get, set)]
+        pub now_playing: RefCell<String>,
         /// Whether all encoders have been tried.
         #[property(get, set)]
         pub abilities_known: Cell<bool>,

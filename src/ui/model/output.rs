@@ -21,9 +21,9 @@ use crate::ui::{notice, words};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "AerialOutputKind")]
 pub enum OutputKind {
-    /// A mount on an Icecast server.
+    /// Somewhere on the network.
     #[default]
-    Icecast,
+    Push,
     /// A file.
     Record,
 }
@@ -38,7 +38,7 @@ mod imp {
         #[property(get, construct_only)]
         pub name: RefCell<String>,
         /// What it is.
-        #[property(get, set, builder(OutputKind::Icecast))]
+        #[property(get, set, builder(OutputKind::Push))]
         pub kind: Cell<OutputKind>,
         /// Where it goes, without any password.
         #[property(get, set)]
@@ -103,7 +103,7 @@ impl OutputItem {
     pub fn update(&self, status: &OutputStatus, on_air: bool) {
         self.set_kind(match status.kind {
             "record" => OutputKind::Record,
-            _ => OutputKind::Icecast,
+            _ => OutputKind::Push,
         });
         self.set_url(status.url.as_str());
         self.imp().state.replace(Some(status.state.clone()));
@@ -164,7 +164,7 @@ impl OutputItem {
             OutputState::Connecting { .. } => {
                 let words = match self.kind() {
                     OutputKind::Record => gettext("Starting…"),
-                    OutputKind::Icecast => gettext("Connecting…"),
+                    OutputKind::Push => gettext("Connecting…"),
                 };
                 (Tone::Busy, words, String::new())
             }
@@ -208,9 +208,9 @@ impl OutputItem {
 
     fn words_when_off(&self, on_air: bool) -> String {
         match (self.kind(), self.enabled()) {
-            (OutputKind::Icecast, true) if !on_air => gettext("Starts when you go live"),
-            (OutputKind::Icecast, true) => gettext("Starting…"),
-            (OutputKind::Icecast, false) => gettext("Switched off"),
+            (OutputKind::Push, true) if !on_air => gettext("Starts when you go live"),
+            (OutputKind::Push, true) => gettext("Starting…"),
+            (OutputKind::Push, false) => gettext("Switched off"),
             (OutputKind::Record, true) => gettext("Starting…"),
             (OutputKind::Record, false) if self.imp().bytes.get() > 0 => words::fill(
                 gettext("Saved, {size}"),
@@ -226,7 +226,7 @@ impl OutputItem {
             words::size(self.imp().bytes.get()),
         );
         match self.kind() {
-            OutputKind::Icecast => words::fill(gettext("Live, {rate}"), &[("rate", &rate)]),
+            OutputKind::Push => words::fill(gettext("Live, {rate}"), &[("rate", &rate)]),
             OutputKind::Record => words::fill(gettext("Recording, {size}"), &[("size", &size)]),
         }
     }
