@@ -17,7 +17,7 @@ use crate::{
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
-use super::Container;
+use super::{Container, container::Cut, splitter::Splitter};
 
 /// An encoder that has given nothing by then will not.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -147,8 +147,11 @@ impl Feeder {
             .map_err(|e| broken(&e))?;
         // All tracks begin with the earliest packet there is.
         let mut pumps = JoinSet::new();
-        for ((lease, _, feed), source) in tracks.into_iter().zip(&sources) {
-            pumps.spawn_on(pump(lease, feed, source.clone()), runtime);
+        let leader = tracks.first().map(|(_, track, _)| track.codec.media);
+        for ((lease, track, feed), source) in tracks.into_iter().zip(&sources) {
+            let leads = Some(track.codec.media) == leader && container.cut == Cut::Fragments;
+            let splitter = leads.then(|| Splitter::new(muxer.clone(), track.codec.media));
+            pumps.spawn_on(pump(lease, feed, source.clone(), splitter), runtime);
         }
         let tasks = runtime.spawn(async move {
             // Either track's end is the end of both.
@@ -220,10 +223,18 @@ impl Drop for Feeder {
 }
 
 /// Hand packets over as fast as the muxer takes them, until the stream ends.
-async fn pump(lease: Lease, mut feed: PacketFeed, source: gst_app::AppSrc) {
+async fn pump(
+    lease: Lease,
+    mut feed: PacketFeed,
+    source: gst_app::AppSrc,
+    mut splitter: Option<Splitter>,
+) {
     let mut batch: Vec<Packet> = Vec::new();
     while feed.next_batch(&mut batch, 8).await {
         for packet in batch.drain(..) {
+            if let Some(splitter) = &mut splitter {
+                splitter.see(&packet);
+            }
             let mut buffer = gst::Buffer::from_slice(packet.data);
             {
                 let buffer = buffer.get_mut().expect("a new buffer has one owner");
