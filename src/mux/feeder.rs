@@ -17,7 +17,7 @@ use crate::{
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
-use super::Container;
+use super::{Container, container::Cut, splitter::Splitter};
 
 /// An encoder that has given nothing by then will not.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -94,6 +94,7 @@ pub(crate) struct MuxPipeline {
     pub(crate) sources: Vec<gst_app::AppSrc>,
     /// How it came to its end.
     pub(crate) end: watch::Sender<FeederEnd>,
+    muxer: gst::Element,
 }
 
 impl MuxPipeline {
@@ -182,6 +183,7 @@ impl MuxPipeline {
             pipeline,
             sources,
             end,
+            muxer,
         })
     }
 }
@@ -202,12 +204,20 @@ impl Feeder {
             pipeline,
             sources,
             end: tell,
+            muxer,
         } = MuxPipeline::start(runtime, clock, container, muxer, &heads, sink).await?;
         let end = tell.subscribe();
         // All tracks begin with the earliest packet there is.
         let mut pumps = JoinSet::new();
+        let leader = heads.first().map(|track| track.codec.media);
         for (reading, source) in tracks.into_iter().zip(&sources) {
-            pumps.spawn_on(pump(reading.lease, reading.feed, source.clone()), runtime);
+            let media = reading.track.codec.media;
+            let leads = Some(media) == leader && container.cut == Cut::Fragments;
+            let splitter = leads.then(|| Splitter::new(muxer.clone(), media));
+            pumps.spawn_on(
+                pump(reading.lease, reading.feed, source.clone(), splitter),
+                runtime,
+            );
         }
         let tasks = runtime.spawn(async move {
             // Either track's end is the end of both.
@@ -315,10 +325,18 @@ pub(crate) fn buffer(packet: Packet) -> gst::Buffer {
 }
 
 /// Hand packets over as fast as the muxer takes them, until the stream ends.
-async fn pump(lease: Lease, mut feed: PacketFeed, source: gst_app::AppSrc) {
+async fn pump(
+    lease: Lease,
+    mut feed: PacketFeed,
+    source: gst_app::AppSrc,
+    mut splitter: Option<Splitter>,
+) {
     let mut batch: Vec<Packet> = Vec::new();
     while feed.next_batch(&mut batch, 8).await {
         for packet in batch.drain(..) {
+            if let Some(splitter) = &mut splitter {
+                splitter.see(&packet);
+            }
             let buffer = buffer(packet);
             while source.current_level_time() >= Some(MUX_QUEUE) {
                 // The sink (a disk, say) is slow. The feed skips if this lasts.

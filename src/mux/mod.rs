@@ -5,6 +5,7 @@ mod blocks;
 mod chunker;
 mod container;
 mod feeder;
+mod splitter;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -74,6 +74,7 @@ impl Reel {
             pipeline,
             sources,
             end,
+            ..
         } = MuxPipeline::start(
             &context.runtime,
             &context.clock,

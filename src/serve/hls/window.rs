@@ -7,18 +7,22 @@ use bytes::Bytes;
 
 use crate::mux::Chunk;
 
-/// The longest part. Viewers are three parts behind the newest, as the standard (RFC 8216bis) wants it.
-pub(super) const PART_TARGET: Duration = Duration::from_millis(500);
+/// The longest part: five chunks, and how far sound and picture are apart in them. Viewers are three parts behind the newest, as the standard (RFC 8216bis) wants it.
+pub(super) const PART_TARGET: Duration = Duration::from_millis(550);
 /// A part that is this long is complete: the standard wants 85 hundredths of the longest.
-const PART_LEAST: Duration = Duration::from_millis(425);
+const PART_LEAST: Duration = Duration::from_millis(468);
 /// Complete segments that are listed.
 const LISTED: usize = 6;
 /// Complete segments that are kept: those who are slow may still ask for what was listed when they looked.
 const KEPT: usize = LISTED + 3;
 /// No shorter than this, even where there is a key frame.
-const SEGMENT_LEAST: Duration = Duration::from_millis(950);
+const SEGMENT_LEAST: Duration = Duration::from_millis(850);
 /// But at first a player needs something to begin with.
-const FIRST_SEGMENT: Duration = Duration::from_millis(450);
+const FIRST_SEGMENT: Duration = Duration::from_millis(400);
+/// A key frame that is asked for does not come sooner than this.
+const KEY_COMES: Duration = Duration::from_millis(150);
+/// What is left of a segment after its last whole chunk may be as good as nothing, but no part lasts no time.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A piece of a segment, to be fetched before the segment is complete.
 #[derive(Debug)]
@@ -180,7 +184,7 @@ impl Window {
         let (Some(open), Some(segment)) = (self.open.take(), &mut self.growing) else {
             return;
         };
-        let duration = end.saturating_sub(open.begin);
+        let duration = end.saturating_sub(open.begin).max(SHORTEST);
         self.longest_part = self.longest_part.max(duration);
         segment.parts.push(Part {
             number: self.next_part,
@@ -211,10 +215,10 @@ impl Window {
         self.heads.retain(|(epoch, _)| *epoch >= oldest);
     }
 
-    /// Whether one of the first segments is long enough, so that only a key frame is missing to complete it.
+    /// Whether one of the first segments is nearly long enough, so that only a key frame is missing to complete it.
     pub(super) fn wants_key(&self) -> bool {
         let last = self.open.as_ref().map(|open| open.last);
-        self.completed < 2 && last.is_some_and(|last| self.length(last) >= self.least())
+        self.completed < 2 && last.is_some_and(|last| self.length(last) + KEY_COMES >= self.least())
     }
 
     fn least(&self) -> Duration {
@@ -353,7 +357,7 @@ pub(super) mod tests {
         assert_eq!(segment.begin, Duration::from_secs(2));
         assert_eq!(segment.duration(), Duration::from_secs(2));
         let parts: Vec<_> = segment.parts.iter().map(|p| p.duration).collect();
-        assert_eq!(parts, [PART_TARGET; 4]);
+        assert_eq!(parts, [Duration::from_millis(500); 4]);
         let keys: Vec<_> = segment.parts.iter().map(|p| p.key).collect();
         assert_eq!(keys, [true, false, false, false]);
         let Found::Pieces(pieces) = window.segment(0) else {
@@ -392,8 +396,8 @@ pub(super) mod tests {
                 }
             }
         };
-        assert_eq!(until_wanted(&mut window), 6);
-        assert_eq!(until_wanted(&mut window), 11);
+        assert_eq!(until_wanted(&mut window), 4);
+        assert_eq!(until_wanted(&mut window), 9);
         assert_eq!(
             until_wanted(&mut window),
             0,
@@ -475,6 +479,6 @@ pub(super) mod tests {
             });
         }
         let lengths: Vec<_> = window.listed().map(|s| s.duration().as_millis()).collect();
-        assert_eq!(lengths, [460, 2000, 2000]);
+        assert_eq!(lengths, [400, 2000, 2000]);
     }
 }
