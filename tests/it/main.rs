@@ -60,6 +60,15 @@ mod icecast_formats;
 /// Icecast servers that refuse or stand still.
 mod icecast_errors;
 
+/// What plays now, at Icecast.
+mod icecast_titles;
+
+/// Icecast over TLS.
+mod icecast_tls;
+
+/// One broadcast, an Icecast master and its relays.
+mod relays;
+
 /// Everything a person can get wrong.
 mod mistakes;
 
