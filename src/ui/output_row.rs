@@ -144,7 +144,7 @@ impl OutputRow {
             button.set_action_target_value(Some(&target));
         }
         imp.icon.set_icon_name(Some(match kind {
-            OutputKind::Icecast => "network-transmit-symbolic",
+            OutputKind::Icecast | OutputKind::Push => "network-transmit-symbolic",
             OutputKind::Record => "media-record-symbolic",
         }));
         imp.edit.set_visible(kind == OutputKind::Icecast);
@@ -165,7 +165,7 @@ impl OutputRow {
         for (widget, label) in labels {
             let label = match (kind, widget.is::<gtk::Switch>()) {
                 (OutputKind::Record, true) => gettext("Record {name}"),
-                (OutputKind::Record | OutputKind::Icecast, _) => label,
+                (OutputKind::Record | OutputKind::Icecast | OutputKind::Push, _) => label,
             };
             let label = fill(label, &[("name", &name)]);
             if let Some(switch) = widget.downcast_ref::<gtk::Switch>() {

@@ -24,6 +24,8 @@ pub enum OutputKind {
     /// A mount on an Icecast server.
     #[default]
     Icecast,
+    /// Somebody it is pushed to by RTMP, SRT or WebRTC.
+    Push,
     /// A file.
     Record,
 }
@@ -96,7 +98,8 @@ impl OutputItem {
     pub fn update(&self, status: &OutputStatus, on_air: bool) {
         self.set_kind(match status.kind {
             "record" => OutputKind::Record,
-            _ => OutputKind::Icecast,
+            "icecast" => OutputKind::Icecast,
+            _ => OutputKind::Push,
         });
         self.set_url(status.url.as_str());
         self.imp().state.replace(Some(status.state.clone()));
@@ -176,9 +179,11 @@ impl OutputItem {
 
     fn words_when_off(&self, on_air: bool) -> String {
         match (self.kind(), self.enabled()) {
-            (OutputKind::Icecast, true) if !on_air => gettext("Starts when you go live"),
-            (OutputKind::Icecast, true) => gettext("Starting…"),
-            (OutputKind::Icecast, false) => gettext("Switched off"),
+            (OutputKind::Icecast | OutputKind::Push, true) if !on_air => {
+                gettext("Starts when you go live")
+            }
+            (OutputKind::Icecast | OutputKind::Push, true) => gettext("Starting…"),
+            (OutputKind::Icecast | OutputKind::Push, false) => gettext("Switched off"),
             (OutputKind::Record, true) => gettext("Starting…"),
             (OutputKind::Record, false) if self.imp().bytes.get() > 0 => words::fill(
                 gettext("Saved, {size}"),
@@ -194,7 +199,9 @@ impl OutputItem {
             words::size(self.imp().bytes.get()),
         );
         match self.kind() {
-            OutputKind::Icecast => words::fill(gettext("Live, {rate}"), &[("rate", &rate)]),
+            OutputKind::Icecast | OutputKind::Push => {
+                words::fill(gettext("Live, {rate}"), &[("rate", &rate)])
+            }
             OutputKind::Record => words::fill(gettext("Recording, {size}"), &[("size", &size)]),
         }
     }
