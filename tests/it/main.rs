@@ -84,6 +84,9 @@ mod gif;
 /// RTMP, SRT: pushed to servers that go and come back.
 mod push;
 
+/// All of them at once.
+mod push_all;
+
 /// WHIP, Janus and foreign signalling servers: the same.
 mod push_webrtc;
 

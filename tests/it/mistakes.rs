@@ -109,6 +109,25 @@ fn wrong_arguments_end_with_2_and_a_remedy() {
             &["--icecast", "ftp://source:s3cr3t@127.0.0.1/x.webm"],
             &["icecast://"],
         ),
+        (&["--rtmp", "rtmp://127.0.0.1/s3cr3t"], &["stream key"]),
+        (&["--rtmp", "http://127.0.0.1/live/s3cr3t"], &["rtmps://"]),
+        (&["--srt", "srt://127.0.0.1"], &["port"]),
+        (
+            &["--srt", "srt://127.0.0.1:1?mode=sideways"],
+            &["mode", "listener"],
+        ),
+        (
+            &["--srt", "srt://127.0.0.1:1?passphrase=s3cr3t"],
+            &["10 to 79"],
+        ),
+        (&["--whip", "wss://127.0.0.1/whip"], &["https://"]),
+        (&["--whip", "http://127.0.0.1/#stun=x"], &["stun://"]),
+        (&["--webrtc", "janus+ws://127.0.0.1/"], &["room"]),
+        (&["--webrtc", "ws://127.0.0.1/"], &["janus+ws"]),
+        (
+            &["--webrtc", "webrtcsink+ws://127.0.0.1/?color=red"],
+            &["color"],
+        ),
         (&["--profile", "nothing.toml"], &["nothing.toml"]),
         (&["--profile", "broken.toml"], &["broken.toml"]),
         (&["--profile", "unknown.toml"], &["unknown.toml", "colour"]),
@@ -144,15 +163,20 @@ fn wrong_arguments_end_with_2_and_a_remedy() {
 #[test]
 fn a_password_in_a_wrong_address_is_not_repeated() {
     let home = Home::new();
-    for address in [
-        "icecast://source:s3cr3t@127.0.0.1",
-        "ftp://source:s3cr3t@127.0.0.1/x.webm",
-        "icecast://source:s3cr3t@:x/",
+    for (option, address) in [
+        ("--icecast", "icecast://source:s3cr3t@127.0.0.1"),
+        ("--icecast", "ftp://source:s3cr3t@127.0.0.1/x.webm"),
+        ("--icecast", "icecast://source:s3cr3t@:x/"),
+        ("--rtmp", "rtmp://127.0.0.1/s3cr3t"),
+        ("--rtmp", "rtmp://me:s3cr3t@127.0.0.1:x/a/b"),
+        ("--srt", "srt://127.0.0.1:1?passphrase=s3cr3t"),
+        ("--srt", "srt://127.0.0.1:1?pass=s3cr3t-words"),
+        ("--whip", "https://127.0.0.1/#token=s3cr3t&x=s3cr3t"),
+        ("--whip", "https://me:s3cr3t@127.0.0.1/"),
+        ("--webrtc", "janus+ws://127.0.0.1/?apisecret=s3cr3t"),
+        ("--webrtc", "webrtcsink+ws://127.0.0.1/?header=s3cr3t"),
     ] {
-        let out = run(
-            &home,
-            &["live", "--listen", "127.0.0.1:0", "--icecast", address],
-        );
+        let out = run(&home, &["live", "--listen", "127.0.0.1:0", option, address]);
         assert_eq!(out.status.code(), Some(2), "{address}");
         let said = [out.stdout, out.stderr].concat();
         assert!(
