@@ -185,9 +185,16 @@ mod tests {
             })
         };
         let mut all: Vec<_> = track(0, FRAME).chain(track(1, BLOCK)).collect();
-        // Sound first: where both begin at once, it is there.
-        all.sort_by_key(|p| (p.pts, p.track == 0));
+        all.sort_by_key(|p| (p.pts, p.track));
         all
+    }
+
+    /// Of two tracks, of which the second has begun.
+    fn edit(split: Option<Split>, held: bool) -> Edit {
+        let mut edit = Edit::new(2, split, held);
+        let first = program(0, BLOCK, 1)[0];
+        assert_eq!((first.track, edit.take(first)), (1, Goes::Away));
+        edit
     }
 
     fn files(edit: &mut Edit, pieces: &[Piece], into: &mut Vec<Vec<(bool, u64)>>) {
@@ -215,19 +222,34 @@ mod tests {
     #[test]
     fn a_file_begins_at_zero_with_a_key_frame_and_its_sound() {
         let mut got = vec![];
-        files(
-            &mut Edit::new(2, None, false),
-            &program(120, 2000, 25),
-            &mut got,
-        );
+        files(&mut edit(None, false), &program(120, 2000, 25), &mut got);
         assert_eq!(got.len(), 1);
         assert_eq!(times(&got[0], true), whole(0, 1000, FRAME));
         assert_eq!(times(&got[0], false), whole(0, 1000, BLOCK));
     }
 
     #[test]
+    fn a_file_begins_when_all_tracks_have() {
+        let mut late = Edit::new(2, None, false);
+        let mut got = vec![];
+        let sounds_later = |p: &Piece| p.track == 0 || p.pts >= Duration::from_millis(1500);
+        let mut pieces = program(0, 3000, 25);
+        pieces.retain(sounds_later);
+        files(&mut late, &pieces, &mut got);
+        assert_eq!(times(&got[0], true), whole(0, 1000, FRAME));
+        assert_eq!(times(&got[0], false), whole(0, 1000, BLOCK));
+        // One that never begins is not waited for for ever.
+        let mut never = Edit::new(2, None, false);
+        let mut pieces = program(0, 4000, 25);
+        pieces.retain(|p| p.track == 0);
+        let mut got = vec![];
+        files(&mut never, &pieces, &mut got);
+        assert_eq!(times(&got[0], true), whole(0, 1000, FRAME));
+    }
+
+    #[test]
     fn a_pause_leaves_no_gap_in_either_track() {
-        let mut edit = Edit::new(2, None, false);
+        let mut edit = edit(None, false);
         let mut got = vec![];
         files(&mut edit, &program(0, 1200, 25), &mut got);
         edit.hold(true);
@@ -247,7 +269,7 @@ mod tests {
 
     #[test]
     fn sound_that_comes_late_is_taken_up_to_the_cut() {
-        let mut edit = Edit::new(2, None, false);
+        let mut edit = edit(None, false);
         let mut got = vec![];
         let pieces = program(0, 1000, 25);
         files(&mut edit, &pieces[..pieces.len() - 1], &mut got);
@@ -258,7 +280,7 @@ mod tests {
 
     #[test]
     fn who_begins_paused_has_no_file_until_it_goes_on() {
-        let mut edit = Edit::new(2, None, true);
+        let mut edit = edit(None, true);
         let mut got = vec![];
         files(&mut edit, &program(0, 2000, 25), &mut got);
         assert!(got.is_empty());
@@ -270,7 +292,7 @@ mod tests {
     #[test]
     fn parts_join_without_a_lost_or_doubled_packet() {
         let limit = Duration::from_millis(1500);
-        let mut edit = Edit::new(2, Some(Split::Time(limit)), false);
+        let mut edit = edit(Some(Split::Time(limit)), false);
         let pieces = program(0, 8000, 10);
         let mut got = vec![];
         files(&mut edit, &pieces, &mut got);
@@ -290,7 +312,7 @@ mod tests {
     #[test]
     fn a_key_frame_is_asked_for_when_a_part_is_full_and_none_is_larger() {
         let limit = 500_000;
-        let mut edit = Edit::new(2, Some(Split::Size(limit)), false);
+        let mut edit = edit(Some(Split::Size(limit)), false);
         let mut got = vec![];
         let mut asked = 0;
         let mut pieces = program(0, 30_000, 1000);

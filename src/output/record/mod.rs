@@ -96,12 +96,12 @@ fn reason(e: &std::io::Error) -> String {
 
 /// Why a file cannot be written.
 fn failure(path: PathBuf, e: &std::io::Error) -> OutputError {
-    match e.kind() {
-        ErrorKind::StorageFull => OutputError::DiskFull { path },
-        _ => OutputError::Unwritable {
-            path,
-            why: reason(e),
-        },
+    if e.kind() == ErrorKind::StorageFull {
+        return OutputError::DiskFull { path };
+    }
+    OutputError::Unwritable {
+        path,
+        why: reason(e),
     }
 }
 

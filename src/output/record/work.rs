@@ -40,8 +40,8 @@ pub(in crate::output) async fn run(
     overwrite: bool,
     split: Option<Split>,
 ) {
-    context.tell(OutputState::Connecting { attempt: 1 });
     context.cell.file.lock().take();
+    context.tell(OutputState::Connecting { attempt: 1 });
     let other = |e: &dyn std::fmt::Display| OutputError::Other(e.to_string());
     let names = Names::new(&path, overwrite, split.is_some()).map_err(|e| other(&e));
     let kind = Kind::of(&path).ok_or_else(|| other(&"its ending is none that is known"));

@@ -9,8 +9,8 @@ use std::{
 
 use studio::{
     Studio, StudioOptions,
-    encode::EncodeSettings,
-    message::{Command, OutputState},
+    encode::{Codec, EncodeSettings},
+    message::{Command, MediaKind, OutputState},
     output::{OutputSpec, Split, Target},
     source::{AudioSpec, VideoSpec},
 };
@@ -64,8 +64,7 @@ fn parts_join_without_a_lost_picture_or_sound() {
     let home = Home::new();
     std::fs::write(home.path("timed-002.webm"), "precious").unwrap();
     let whole = home.path("whole.mkv");
-    let studio = studio(vec![
-        recording("whole", whole.clone(), None),
+    let others = [
         recording(
             "timed",
             home.path("timed.webm"),
@@ -76,7 +75,8 @@ fn parts_join_without_a_lost_picture_or_sound() {
             home.path("%n-sized.mp4"),
             Some(Split::Size(1_000_000)),
         ),
-    ]);
+    ];
+    let studio = beside(recording("whole", whole.clone(), None), others);
     for name in ["timed", "sized"] {
         wait(&studio, "some parts", |s| taken(s, name) > 3_000_000);
     }
@@ -88,22 +88,38 @@ fn parts_join_without_a_lost_picture_or_sound() {
     for name in ["timed", "sized"] {
         let parts = files(&home.path(""), name);
         assert!(parts.len() >= 3, "{parts:?}");
-        // MP4 has other codecs, so only its own packets can be counted.
-        for (kind, longest) in [("video", 0.2), ("audio", 0.045)] {
-            let mut joined = vec![];
-            for part in &parts {
+        let mut pictures = vec![];
+        let mut sounds = vec![];
+        let all = media::packets(&whole, "video");
+        for part in &parts {
+            for (kind, longest) in [("video", 0.2), ("audio", 0.045)] {
                 let packets = media::packets(part, kind);
                 let first = packets[0].pts;
                 assert!(first.abs() < 0.05, "{part:?} begins at {first} s");
                 assert_no_gap(&packets, longest);
-                joined.extend(packets);
+                if kind == "video" {
+                    pictures.extend(packets);
+                } else if name == "timed" {
+                    // When this part began, by the clock of the whole recording.
+                    let first = &media::packets(part, "video")[0];
+                    let began = all.iter().find(|p| p.hash == first.hash).unwrap().pts;
+                    sounds.extend(packets.into_iter().map(|p| Packet {
+                        pts: began + p.pts,
+                        ..p
+                    }));
+                }
             }
-            if name == "timed" {
-                let whole = media::packets(&whole, kind);
-                let (start, same) = run_in(&whole, &joined);
-                let possible = joined.len().min(whole.len() - start);
-                assert_eq!(same, possible, "{kind} packets in a row");
-            }
+        }
+        // MP4 has other codecs than the whole recording, so its packets are only counted within each part.
+        if name == "timed" {
+            let (start, same) = run_in(&all, &pictures);
+            let possible = pictures.len().min(all.len() - start);
+            assert_eq!(same, possible, "pictures in a row");
+            // Blocks of 20 ms: none is missing, none is there twice.
+            assert_no_gap(&sounds, 0.030);
+            let lasts = sounds.last().unwrap().pts - sounds[0].pts;
+            let blocks = (lasts / 0.020).round() as usize + 1;
+            assert_eq!(sounds.len(), blocks, "blocks of sound in {lasts} s");
         }
         for part in &parts {
             media::decode(part);
@@ -203,6 +219,19 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
     .unwrap()
 }
 
+/// Some recordings, of which one began before the others: it has all that they have.
+fn beside(first: OutputSpec, others: impl IntoIterator<Item = OutputSpec>) -> Studio {
+    let name = first.name.clone();
+    let studio = studio(vec![first]);
+    wait(&studio, "the first recording to begin", |s| {
+        taken(s, &name) > 0
+    });
+    for other in others {
+        studio.command(Command::SetOutput(other));
+    }
+    studio
+}
+
 fn end(studio: &Studio, names: &[&str]) {
     for name in names {
         studio.command(Command::EnableOutput(name.to_string(), false));
@@ -229,10 +258,10 @@ fn a_pause_is_cut_out_without_a_gap() {
     }
     let home = Home::new();
     let (whole, paused) = (home.path("whole.mkv"), home.path("paused.mkv"));
-    let studio = studio(vec![
+    let studio = beside(
         recording("whole", whole.clone(), None),
-        recording("paused", paused.clone(), None),
-    ]);
+        [recording("paused", paused.clone(), None)],
+    );
     let more = |name: &'static str, bytes: u64| {
         let from = taken(&studio, name);
         wait(&studio, "a recording to grow", |s| {
@@ -272,16 +301,57 @@ fn a_pause_is_cut_out_without_a_gap() {
     drop(studio);
 
     media::decode(&paused);
-    for (kind, longest) in [("video", 0.1), ("audio", 0.045)] {
-        let (whole, paused) = (media::packets(&whole, kind), media::packets(&paused, kind));
-        assert_no_gap(&paused, longest);
-        let (start, before) = run_in(&whole, &paused);
-        assert!(before < paused.len(), "{kind}: something was cut out");
-        let (again, after) = run_in(&whole, &paused[before..]);
-        assert!(again > start + before, "{kind}: it went on later");
-        let rest = (paused.len() - before).min(whole.len() - again);
-        assert_eq!(after, rest, "{kind}: one hole, no other");
-        let cut = whole[again].pts - whole[start + before].pts;
-        assert!(cut > 1.0, "{kind}: {cut} s are cut out");
+    let sounds = media::packets(&paused, "audio");
+    assert_no_gap(&sounds, 0.045);
+    let (whole, paused) = (
+        media::packets(&whole, "video"),
+        media::packets(&paused, "video"),
+    );
+    assert_no_gap(&paused, 0.1);
+    let apart = sounds.last().unwrap().pts - paused.last().unwrap().pts;
+    assert!(apart.abs() < 0.1, "sound ends {apart} s after the picture");
+    let (start, before) = run_in(&whole, &paused);
+    assert!(before < paused.len(), "something was cut out");
+    let (again, after) = run_in(&whole, &paused[before..]);
+    let rest = (paused.len() - before).min(whole.len() - again);
+    assert_eq!(after, rest, "there is one hole and no other");
+    let cut = whole[again].pts - whole[start + before].pts;
+    assert!(cut > 1.0, "{cut} s are cut out");
+}
+
+#[test]
+fn another_codec_goes_to_another_file() {
+    if !have("another_codec_goes_to_another_file", media::NEEDS) {
+        return;
+    }
+    let home = Home::new();
+    let first = home.path("x.mkv");
+    let studio = studio(vec![recording("record", first.clone(), None)]);
+    wait(&studio, "a second to be recorded", |s| {
+        taken(s, "record") > 400_000
+    });
+    studio.command(Command::SetEncoding(EncodeSettings {
+        video: Codec::find("vp9", MediaKind::Video).unwrap(),
+        ..studio.encoding()
+    }));
+    let second = home.path("x-002.mkv");
+    wait(&studio, "the next file to grow", |_| {
+        std::fs::metadata(&second).is_ok_and(|m| m.len() > 300_000)
+    });
+    let url = studio.outputs()[0].url.clone();
+    assert!(
+        url.ends_with("/x-002.mkv"),
+        "the status names the present file: {url}"
+    );
+    end(&studio, &["record"]);
+    drop(studio);
+    for (file, codec) in [(first, "vp8"), (second, "vp9")] {
+        let probed = media::probe(&file);
+        assert_eq!(media::codecs(&probed), ["opus", codec]);
+        assert!(
+            media::duration(&probed).is_some_and(|d| d > 0.5),
+            "{file:?}"
+        );
+        media::decode(&file);
     }
 }
