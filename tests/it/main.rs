@@ -78,6 +78,9 @@ mod codecs;
 /// Codecs in containers.
 mod combinations;
 
+/// The watch page, by each way.
+mod ways;
+
 /// The endless GIF.
 mod gif;
 
