@@ -133,7 +133,7 @@ impl Keeper {
             let wanted = end + reserve * 5 / 4;
             match fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, wanted - end) {
                 Ok(()) => self.given = Some(wanted),
-                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => return Left::Nothing,
+                Err(Errno::NOSPC | Errno::DQUOT) => return Left::Nothing,
                 Err(_) => self.given = None,
             }
         }
