@@ -76,6 +76,26 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_told_and_a_pause_is_no_trouble() {
+        let row = |warning: Option<&str>, paused| OutputRow {
+            name: "show".into(),
+            kind: "record".into(),
+            state: if paused { "waiting" } else { "live" }.into(),
+            url: String::new(),
+            bitrate: 0,
+            bytes: 0,
+            error: None,
+            warning: warning.map(String::from),
+            paused,
+        };
+        let mut status = fine();
+        status.outputs.push(row(None, true));
+        assert_eq!(health(&status, 0), "Everything is fine.");
+        status.outputs.push(row(Some("The disk fills up."), false));
+        assert_eq!(health(&status, 5), "show: The disk fills up.");
+    }
+
+    #[test]
     fn a_failing_output_is_named_before_a_slow_encoder() {
         let mut status = fine();
         status.outputs.push(OutputRow {

@@ -45,7 +45,7 @@
 //! | add a source, an output | push button | `Add source`, `Add output` |
 //! | outputs other than this computer | list | `Other outputs` |
 //! | switch of an output | check box | `Send to NAME`, of a recording `Record NAME` |
-//! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME` |
+//! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME`; of a recording `Pause recording NAME`, `Go on recording NAME` |
 //! | sound | level bar | `Sound level` |
 //! | codec, bitrates | combo box, spin buttons | `Picture codec`, `Picture bitrate`, `Sound bitrate` |
 //! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |

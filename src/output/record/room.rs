@@ -29,6 +29,9 @@ const WARN: Duration = Duration::from_secs(5 * 60);
 /// Bytes kept back at least: for the index of many hours.
 const RESERVE: u64 = 512 << 10;
 
+/// However fast the recording is, no more than this is kept back for what is on its way.
+const MOST: u64 = 64 << 20;
+
 /// Seconds of recording kept back besides.
 const RESERVE_TIME: f64 = 2.0;
 
@@ -61,7 +64,8 @@ impl Room {
             loop {
                 let bytes = written.load(Relaxed);
                 let took = seen.0.elapsed().as_secs_f64();
-                if took > 0.0 && bytes > seen.1 {
+                // A moment is too short to tell a rate from.
+                if took >= PACE.as_secs_f64() / 2.0 && bytes > seen.1 {
                     let now = (bytes - seen.1) as f64 / took;
                     // Of the whole time at first, then slowly following.
                     let weight = (1.0 / (began.elapsed().as_secs_f64() + 1.0)).max(0.05);
@@ -126,14 +130,14 @@ impl Keeper {
             return Left::Plenty;
         };
         let free = system.f_bavail.saturating_mul(system.f_frsize);
-        let reserve = RESERVE + (rate * RESERVE_TIME) as u64;
+        let reserve = RESERVE + ((rate * RESERVE_TIME) as u64).min(MOST);
         if let Some(given) = self.given
             && given < end + reserve
         {
             let wanted = end + reserve * 5 / 4;
             match fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, wanted - end) {
                 Ok(()) => self.given = Some(wanted),
-                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => return Left::Nothing,
+                Err(Errno::NOSPC | Errno::DQUOT) => return Left::Nothing,
                 Err(_) => self.given = None,
             }
         }

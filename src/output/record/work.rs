@@ -95,6 +95,10 @@ enum Leave {
 impl Work<'_> {
     /// Returns when told to stop; an error is what stopped it before.
     async fn record(&mut self) -> Result<(), OutputError> {
+        if self.context.encoders.rungs_of(self.kind.format).is_empty() {
+            let why = "the broadcast has nothing that this kind of file can hold";
+            return Err(OutputError::Other(why.into()));
+        }
         let mut restarts = 0;
         while restarts < RESTARTS {
             let opened = tokio::select! {

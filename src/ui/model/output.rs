@@ -176,8 +176,9 @@ impl OutputItem {
                 }
                 None => (Tone::Good, self.words_when_live(), String::new()),
             },
+            // As it is meant to be: nothing that the health line should name.
             OutputState::Paused => (
-                Tone::Attention,
+                Tone::Idle,
                 words::fill(
                     gettext("Paused, {size}"),
                     &[("size", &words::size(imp.bytes.get()))],
