@@ -35,6 +35,8 @@ struct Wanted {
     kind: Option<String>,
     url: Option<String>,
     enabled: Option<bool>,
+    /// Of a recording: whether it pauses.
+    paused: Option<bool>,
 }
 
 async fn outputs(State(api): State<Api>) -> Result<Json<Vec<OutputRow>>, Response> {
@@ -55,7 +57,8 @@ async fn output(
         .ok_or_else(|| refusal(&StudioError::NoSuchOutput(name)))
 }
 
-/// With a kind and an address: add it, or replace the one of that name. With `enabled` alone: switch it.
+/// With a kind and an address: add it, or replace the one of that name. With `enabled` alone: switch it. With `paused`
+/// alone: let a recording pause or go on.
 async fn put_output(
     State(api): State<Api>,
     Path(name): Path<String>,
@@ -65,6 +68,12 @@ async fn put_output(
     let before = find(&api, &name).await?;
     let unclear = |sentence| Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
     let command = match (wanted.kind, wanted.url, wanted.enabled) {
+        (None, None, None) if wanted.paused.is_some_and(|_| before.is_some()) => {
+            Command::PauseOutput(name.clone(), wanted.paused == Some(true))
+        }
+        _ if wanted.paused.is_some() && before.is_some() => {
+            return unclear("Say \"paused\" alone.");
+        }
         (Some(_), Some(_), _) if name.is_empty() || name.len() > NAME => {
             return unclear("The name of an output has 1 to 100 characters.");
         }
@@ -81,7 +90,7 @@ async fn put_output(
             return unclear("An output needs both \"kind\" and \"url\".");
         }
         (None, None, None) => {
-            return unclear("Say \"kind\" and \"url\", or \"enabled\".");
+            return unclear("Say \"kind\" and \"url\", or \"enabled\", or \"paused\".");
         }
     };
     ask(&api, command).await?;

@@ -13,7 +13,7 @@ mod disk;
 use std::time::{Duration, Instant};
 
 use crate::{
-    http::Viewer,
+    http::{self, Viewer},
     icecast::{self, Icecast},
     media,
     rig::{Aerial, Home, have, output},
@@ -159,4 +159,37 @@ fn an_existing_file_is_replaced_only_when_asked() {
     if have("decoding", media::NEEDS) {
         media::decode(&aerial.path("x.webm"));
     }
+}
+
+#[test]
+fn a_recording_is_paused_and_goes_on_over_the_api() {
+    let mut aerial = Aerial::live(&[
+        "--video", "test", "--audio", "tone", "--size", "320x180", "--record", "x.webm",
+    ]);
+    aerial.wait("the recording to run", |s| {
+        output(s, "record")["state"] == "live"
+    });
+    let put = |path: &str, body: &str| {
+        let token = format!("Bearer {}", aerial.token());
+        let headers = [
+            ("Authorization", token.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        http::request(aerial.address(), "PUT", path, &headers, body.as_bytes()).status
+    };
+    assert_eq!(put("/api/v1/outputs/record", r#"{"paused": true}"#), 200);
+    aerial.wait("the pause", |s| output(s, "record")["paused"] == true);
+    assert_eq!(
+        put(
+            "/api/v1/outputs/record",
+            r#"{"paused": true, "enabled": true}"#
+        ),
+        422
+    );
+    assert_eq!(put("/api/v1/outputs/record", r#"{"paused": false}"#), 200);
+    aerial.wait("the recording to go on", |s| {
+        output(s, "record")["state"] == "live"
+    });
+    assert_eq!(put("/api/v1/outputs/nothing", r#"{"paused": true}"#), 422);
+    aerial.stop();
 }
