@@ -257,7 +257,7 @@ impl Look {
                 .wrapping_add(u64::from(number("rb-exthighestseq")));
             self.loss = Some(number("rb-fractionlost") as f32 / 256.0);
             // In units of 1/65536 s.
-            let rtt = u64::from(number("rb-round-trip")) * 1000 >> 16;
+            let rtt = u64::from(number("rb-round-trip")) * 1000 / 65536;
             self.rtt_ms = u32::try_from(rtt).ok().filter(|ms| *ms > 0);
         }
     }

@@ -63,10 +63,10 @@ async fn put_output(
 ) -> Result<Response, Response> {
     let Json(wanted) = body.map_err(|e| unread(&e))?;
     let before = find(&api, &name).await?;
-    let unclear = |sentence| Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+    let unclear = |sentence| say(StatusCode::UNPROCESSABLE_ENTITY, sentence);
     let command = match (wanted.kind, wanted.url, wanted.enabled) {
         (Some(_), Some(_), _) if name.is_empty() || name.len() > NAME => {
-            return unclear("The name of an output has 1 to 100 characters.");
+            return Err(unclear("The name of an output has 1 to 100 characters."));
         }
         (Some(kind), Some(url), enabled) => {
             let target = Target::parse(&kind, &url).map_err(|e| refusal(&StudioError::Spec(e)))?;
@@ -78,10 +78,10 @@ async fn put_output(
         }
         (None, None, Some(enabled)) => Command::EnableOutput(name.clone(), enabled),
         (Some(_), None, _) | (None, Some(_), _) => {
-            return unclear("An output needs both \"kind\" and \"url\".");
+            return Err(unclear("An output needs both \"kind\" and \"url\"."));
         }
         (None, None, None) => {
-            return unclear("Say \"kind\" and \"url\", or \"enabled\".");
+            return Err(unclear("Say \"kind\" and \"url\", or \"enabled\"."));
         }
     };
     ask(&api, command).await?;
