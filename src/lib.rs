@@ -15,7 +15,7 @@
 //! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: one muxer per format, only while wanted |
-//! | [`output`] | where the broadcast is pushed to: Icecast, recording; back-off |
+//! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WebRTC (WHIP, Janus, signalling), recording; back-off |
 //! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
@@ -28,8 +28,9 @@
 //!                               ├──raw──▶ preview pipeline (only while somebody looks)
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
-//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
-//!                   └──▶ Icecast, recording (a muxer of its own each)
+//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers, SRT
+//!                   ├──▶ WHIP, Janus, foreign signalling servers
+//!                   └──▶ Icecast, RTMP, recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants
