@@ -45,6 +45,9 @@ pub enum SpecError {
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
+    /// Size and rate of the GIF or MJPEG stream.
+    #[error("{0:?} is no size and rate for single pictures.")]
+    Stills(String),
     /// A bitrate such as `2500k`.
     #[error("\"{0}\" is not a bitrate.")]
     Bitrate(String),
@@ -120,12 +123,26 @@ pub enum SpecError {
         /// The feature that has it.
         feature: &'static str,
     },
+    /// Where titles come from.
+    #[error("\"{0}\" is nothing that titles can come from.")]
+    TitleSource(String),
     /// An address to listen on that cannot be used.
     #[error("\"{0}\" is not an address to listen on.")]
     Listen(String),
     /// A recording with an ending that is not known.
     #[error("Cannot record to {0}: the ending is none that is known.")]
     RecordEnding(PathBuf),
+    /// A recording with a name in which a code is not known.
+    #[error("Cannot record to {path}: {code} is no code for a date, a time or a number.")]
+    RecordPattern {
+        /// The file asked for.
+        path: PathBuf,
+        /// The code with its percent sign.
+        code: String,
+    },
+    /// A recording to be split at something that is neither a time nor a size.
+    #[error("\"{0}\" is neither a time nor a size to split a recording at.")]
+    RecordSplit(String),
     /// A recording into a folder that does not exist.
     #[error("Cannot record to {path}: the folder {folder} does not exist.")]
     RecordFolder {
@@ -179,6 +196,9 @@ impl Remedy for SpecError {
             SpecError::RawFormat(_) => {
                 "Write FORMAT:WIDTHxHEIGHT@FPS, for example rgba:640x480@30; formats are rgba, bgra, rgb, bgr, i420, nv12, yuy2 and gray8.".into()
             }
+            SpecError::Stills(_) => {
+                "Write WIDTH@PICTURES-PER-SECOND, for example 480@8, at most 1920@30.".into()
+            }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()
             }
@@ -202,8 +222,17 @@ impl Remedy for SpecError {
             SpecError::NotBuilt { feature, .. } => {
                 format!("Build it with \"--features {feature}\".")
             }
+            SpecError::TitleSource(_) => "Use file:PATH or mpris.".into(),
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
-            SpecError::RecordEnding(_) => "Let the name end in .webm or .mkv.".into(),
+            SpecError::RecordEnding(_) => {
+                format!("Let the name end in {}.", crate::output::record_endings())
+            }
+            SpecError::RecordPattern { .. } => {
+                "Use codes such as %Y-%m-%d, %H-%M-%S and %n; write %% for a percent sign.".into()
+            }
+            SpecError::RecordSplit(_) => {
+                "Write a time from 1s on (90s, 30m, 2h) or a size from 1M on (500M, 2G).".into()
+            }
             SpecError::RecordFolder { .. } => "Make the folder first, or choose another.".into(),
             SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
             SpecError::RecordUnwritable { .. } => {
@@ -462,12 +491,44 @@ pub enum OutputError {
         host: String,
     },
     /// Somebody else is on that mount.
-    #[error("{host} refused the mount {mount}: it is in use, or the server is full.")]
+    #[error("{host} refused the mount {mount}: it is in use.")]
+    MountInUse {
+        /// Host and port.
+        host: String,
+        /// The mount.
+        mount: String,
+    },
+    /// It has as many sources as it may have.
+    #[error("{host} takes no more sources: it is full.")]
+    ServerFull {
+        /// Host and port.
+        host: String,
+    },
+    /// It does not want this on that mount, for another reason.
+    #[error("{host} refused the mount {mount}: {why}.")]
     Refused {
         /// Host and port.
         host: String,
         /// The mount.
         mount: String,
+        /// The server's words.
+        why: String,
+    },
+    /// An encrypted connection to somebody who cannot be trusted.
+    #[error("{host} has a certificate that is not trusted: {why}.")]
+    Untrusted {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        why: String,
+        /// Its SHA-256, in hexadecimal digits.
+        fingerprint: String,
+    },
+    /// The program has no track that could be sent in this format.
+    #[error("The program has nothing that {format} could carry.")]
+    NothingToSend {
+        /// The format.
+        format: &'static str,
     },
     /// Reached, but it does not take the stream.
     #[error("{host} did not take the stream: {why}.")]
@@ -488,6 +549,20 @@ pub enum OutputError {
     Stalled {
         /// Host and port.
         host: String,
+    },
+    /// A disk that took a recording as far as it could; the file is whole up to there.
+    #[error("The disk is full. The recording ended, and {path} can be played up to there.")]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A disk that will be full soon.
+    #[error("The disk has room for {} of {path}.", time_left(*.minutes))]
+    DiskFilling {
+        /// The file.
+        path: PathBuf,
+        /// Whole minutes that are left at the present rate.
+        minutes: u64,
     },
     /// A file that cannot be written.
     #[error("{path} cannot be written: {why}.")]
@@ -510,12 +585,23 @@ pub enum OutputError {
     Other(String),
 }
 
+fn time_left(minutes: u64) -> String {
+    match minutes {
+        0 => "less than a minute more".into(),
+        1 => "about 1 more minute".into(),
+        n => format!("about {n} more minutes"),
+    }
+}
+
 impl OutputError {
     /// Whether trying again cannot mend it: a wrong password tried again and again only fills the server's log.
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            OutputError::Denied { .. } | OutputError::Missing { .. }
+            OutputError::Denied { .. }
+                | OutputError::Untrusted { .. }
+                | OutputError::NothingToSend { .. }
+                | OutputError::Missing { .. }
         )
     }
 }
@@ -529,12 +615,33 @@ impl Remedy for OutputError {
             OutputError::Denied { .. } => {
                 "Check user name and password (the server's source-password).".into()
             }
-            OutputError::Refused { .. } => "Choose another mount, or wait until it is free.".into(),
             OutputError::Rejected { .. } => {
                 "Check the address and what the server allows; it is tried again by itself.".into()
             }
+            OutputError::MountInUse { .. } => {
+                "Choose another mount, or wait until it is free.".into()
+            }
+            OutputError::ServerFull { .. } => {
+                "Wait until another source ends, or raise the server's limit of sources.".into()
+            }
+            OutputError::Refused { .. } => {
+                "Check the mount and its settings on the server; it is tried again by itself."
+                    .into()
+            }
+            OutputError::Untrusted { fingerprint, .. } => format!(
+                "If it is the right server all the same, add fingerprint=sha256:{fingerprint} to its address."
+            ),
+            OutputError::NothingToSend { .. } => {
+                "Choose another format, or start Aerial with such a source.".into()
+            }
             OutputError::Lost { .. } | OutputError::Stalled { .. } => {
                 "It is tried again by itself; check the network if it goes on.".into()
+            }
+            OutputError::DiskFull { .. } => {
+                "Make room on that disk, or record to another one.".into()
+            }
+            OutputError::DiskFilling { .. } => {
+                "Make room on that disk, or end the recording.".into()
             }
             OutputError::Unwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()
@@ -679,6 +786,9 @@ pub enum StudioError {
     /// An output that is not there.
     #[error("There is no output called {0}.")]
     NoSuchOutput(String),
+    /// An output that does not run, or is no recording, is to pause.
+    #[error("{0} cannot pause.")]
+    NotPausable(String),
 }
 
 impl Remedy for StudioError {
@@ -696,6 +806,7 @@ impl Remedy for StudioError {
             StudioError::OnlyOffAir(_) => "End the broadcast first.".into(),
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
+            StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
             StudioError::NoSuchViewer
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),

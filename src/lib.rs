@@ -12,11 +12,12 @@
 //! | [`source`] | where picture and sound come from (one file per kind in `open/`), their keepers, the device list |
 //! | [`portal`] | what the desktop hands out when asked: screens, windows, cameras in a sandbox |
 //! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview |
-//! | [`encode`] | raw to coded: the codec table, the ladder (which encoders a format needs), running rungs |
+//! | [`encode`] | raw to coded: the codec table, what works on this computer, the ladder (which encoders a format needs), rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
-//! | [`mux`] | packets to containers: one muxer per format, only while wanted |
-//! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WebRTC (WHIP, Janus, signalling), recording; back-off |
-//! | [`serve`] | the one HTTP server: live streams, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
+//! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
+//! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WHIP and other WebRTC, recording; back-off |
+//! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
+//! | [`now_playing`], [`title`] | what plays now, in words; and where they come from: a file, the music player |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
@@ -28,9 +29,10 @@
 //!                               ├──raw──▶ preview pipeline (only while somebody looks)
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
-//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers, SRT
+//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
+//!                   │                           └──▶ Icecast, SRT
 //!                   ├──▶ WHIP, Janus, foreign signalling servers
-//!                   └──▶ Icecast, RTMP, recording (a muxer of its own each)
+//!                   └──▶ RTMP, recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants
@@ -45,8 +47,9 @@
 //!
 //! # Kinds of thread
 //!
-//! GStreamer streaming threads (inside pipelines), the tokio runtime owned by `Studio`, the WebRTC thread, the thread
-//! that receives guests and one per guest's seat, the rung worker (which may block on state changes), and in the window the GTK main thread.
+//! GStreamer streaming threads (inside pipelines); the tokio runtime owned by `Studio`; the WebRTC thread; the thread that
+//! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
+//! encoders at the start; the device watch; one per captured X11 screen; and in the window the GTK main thread.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -57,6 +60,7 @@ pub mod error;
 pub mod fanout;
 pub mod message;
 pub mod mux;
+pub mod now_playing;
 pub mod output;
 mod plugins;
 pub mod portal;
@@ -66,6 +70,7 @@ pub mod settings;
 pub mod source;
 pub mod stats;
 mod studio;
+pub mod title;
 
 pub use studio::{Studio, StudioOptions};
 

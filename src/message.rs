@@ -53,6 +53,10 @@ pub enum Command {
     RemoveOutput(String),
     /// Switch an output on or off.
     EnableOutput(String, bool),
+    /// Say what plays now: one line; empty is nothing.
+    SetNowPlaying(String),
+    /// Pause a recording, or let it go on: the time between is cut out of its file.
+    PauseOutput(String, bool),
     /// Let a viewer go.
     Kick(ViewerId),
     /// Show the program in a sink of this computer, or stop showing it.
@@ -140,6 +144,10 @@ pub enum Event {
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.
     Encoding(EncodeSettings),
+    /// Every encoder has been tried: `encode::ability` answers at once.
+    Abilities,
+    /// This plays now.
+    NowPlaying(String),
     /// A command could not be carried out; everything is as it was before.
     Refused(StudioError),
 }
@@ -249,6 +257,8 @@ pub struct OutputStatus {
     pub enabled: bool,
     /// What it does now.
     pub state: OutputState,
+    /// What will stop it soon, unless something is done.
+    pub warning: Option<OutputError>,
 }
 
 /// What an output does now. "Live" means that the other side took bytes just now.
@@ -266,6 +276,8 @@ pub enum OutputState {
         /// When they first were, since the last failure.
         since: SystemTime,
     },
+    /// A recording that stands still because the user wants it to; its file stays open.
+    Paused,
     /// Failed for now; tried again at `retry_at`.
     Waiting {
         /// When the next try is made.
@@ -284,7 +296,7 @@ impl OutputState {
             OutputState::Off => "off",
             OutputState::Connecting { .. } => "connecting",
             OutputState::Live { .. } => "live",
-            OutputState::Waiting { .. } => "waiting",
+            OutputState::Waiting { .. } | OutputState::Paused => "waiting",
             OutputState::Failed(_) => "failed",
         }
     }
@@ -293,7 +305,10 @@ impl OutputState {
     pub fn error(&self) -> Option<&OutputError> {
         match self {
             OutputState::Waiting { error, .. } | OutputState::Failed(error) => Some(error),
-            OutputState::Off | OutputState::Connecting { .. } | OutputState::Live { .. } => None,
+            OutputState::Off
+            | OutputState::Connecting { .. }
+            | OutputState::Live { .. }
+            | OutputState::Paused => None,
         }
     }
 }

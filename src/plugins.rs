@@ -5,12 +5,15 @@ use std::sync::Once;
 
 use gst::glib;
 
+use crate::encode::gif;
+
 /// Make them known to GStreamer; the first call does it. After `gst::init`.
 pub(crate) fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let registered = [
             ("fmp4", gstfmp4::plugin_register_static()),
+            ("gif", gif::register()),
             ("rtp", gstrsrtp::plugin_register_static()),
             ("webrtc", gstrswebrtc::plugin_register_static()),
         ];

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::SystemTime,
 };
@@ -26,6 +26,8 @@ pub type ViewerId = u64;
 pub enum Transport {
     /// An endless HTTP answer of our own server.
     Http,
+    /// Playlists and segments of our own server.
+    Hls,
     /// WebRTC, by WHEP or `/signalling`.
     Webrtc,
     /// A listener of an Icecast server that we feed.
@@ -37,6 +39,7 @@ impl Transport {
     pub fn word(self) -> &'static str {
         match self {
             Transport::Http => "http",
+            Transport::Hls => "hls",
             Transport::Webrtc => "webrtc",
             Transport::Icecast => "icecast",
         }
@@ -80,6 +83,7 @@ pub struct Counters {
     rtt: AtomicU32,
     /// Thousandths + 1; 0 is unknown.
     loss: AtomicU32,
+    low: AtomicBool,
 }
 
 impl Counters {
@@ -108,6 +112,10 @@ impl Counters {
         self.loss
             .store((share.clamp(0.0, 1.0) * 1000.0) as u32 + 1, Relaxed);
     }
+    /// Whether the picture is the small one.
+    pub fn set_low(&self, low: bool) {
+        self.low.store(low, Relaxed);
+    }
     /// Set the rate in bit/s; done once a second by the registry's ticker.
     pub fn set_bitrate(&self, bits: u64) {
         self.bitrate.store(bits, Relaxed);
@@ -120,6 +128,10 @@ impl Counters {
     /// Rate over the last second in bit/s.
     pub fn bitrate(&self) -> u64 {
         self.bitrate.load(Relaxed)
+    }
+    /// Whether the picture is the small one.
+    pub fn low(&self) -> bool {
+        self.low.load(Relaxed)
     }
     /// Age of the queue in milliseconds.
     pub fn queue_ms(&self) -> u32 {

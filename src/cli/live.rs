@@ -13,7 +13,7 @@ use serde_json::json;
 use studio::{
     Studio,
     error::{Remedy, StudioError},
-    message::{AirState, Command, Event, OutputState, SourceState, SourceStatus},
+    message::{AirState, Command, Event, OutputState, OutputStatus, SourceState, SourceStatus},
     settings::units,
     source::{AudioSpec, VideoSpec},
 };
@@ -132,7 +132,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
         complaints.source(&source);
     }
     for output in studio.outputs() {
-        complaints.output(&output.name, &output.state);
+        complaints.output(&output);
     }
     studio.command(Command::GoLive);
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -161,7 +161,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     say_status(studio, style);
                 }
                 Ok(Event::Output(output)) => {
-                    complaints.output(&output.name, &output.state);
+                    complaints.output(&output);
                     say_status(studio, style);
                 }
                 Ok(Event::Refused(error)) => {
@@ -179,7 +179,9 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerJoined(_)
                     | Event::ViewerLeft(_)
                     | Event::Devices(_)
-                    | Event::Encoding(_),
+                    | Event::Abilities
+                    | Event::Encoding(_)
+                    | Event::NowPlaying(_),
                 ) | Err(RecvError::Lagged(_)) => (),
                 Err(RecvError::Closed) => return ExitCode::FAILURE,
             },
@@ -228,13 +230,15 @@ impl Complaints {
         }
     }
 
-    fn output(&mut self, name: &str, state: &OutputState) {
-        match state {
-            OutputState::Waiting { error, .. } | OutputState::Failed(error) => {
+    fn output(&mut self, output: &OutputStatus) {
+        let name = &output.name;
+        match (&output.state, &output.warning) {
+            (OutputState::Waiting { error, .. } | OutputState::Failed(error), _) => {
                 self.say(name, error)
             }
-            OutputState::Live { .. } => drop(self.0.remove(name)),
-            OutputState::Off | OutputState::Connecting { .. } => (),
+            (OutputState::Live { .. }, Some(warning)) => self.say(name, warning),
+            (OutputState::Live { .. }, None) => drop(self.0.remove(name)),
+            (OutputState::Off | OutputState::Connecting { .. } | OutputState::Paused, _) => (),
         }
     }
 

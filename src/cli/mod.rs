@@ -69,13 +69,14 @@ struct Live {
     /// Pictures per second [default: 30]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=120))]
     fps: Option<u32>,
-    /// Codec of the picture: vp8 or vp9 [default: vp8]
+    /// Codec of the picture wherever it fits: vp8, vp9, h264, av1 or theora, with an encoder if you like
+    /// (h264:openh264enc) [default: vp8]
     #[arg(long, value_name = "CODEC")]
     video_codec: Option<String>,
     /// Bitrate of the picture [default: 2500k]
     #[arg(long, value_name = "BITRATE")]
     video_bitrate: Option<String>,
-    /// Codec of the sound: opus [default: opus]
+    /// Codec of the sound wherever it fits: opus, vorbis, aac or mp3 [default: opus]
     #[arg(long, value_name = "CODEC")]
     audio_codec: Option<String>,
     /// Bitrate of the sound [default: 128k]
@@ -84,13 +85,20 @@ struct Live {
     /// Longest time between two key frames [default: 2s]
     #[arg(long, value_name = "TIME")]
     key_interval: Option<String>,
+    /// Width and pictures per second of /live.gif [default: 480@8]
+    #[arg(long, value_name = "WIDTH@FPS")]
+    gif: Option<String>,
+    /// Pictures per second of /live.mjpeg [default: @10]
+    #[arg(long, value_name = "@FPS")]
+    mjpeg: Option<String>,
     /// Serve viewers at this address; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
     /// Serve everybody on this network, at port 8080
     #[arg(long)]
     share: bool,
-    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm
+    /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
+    /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]
     icecast: Vec<String>,
     /// Push to an RTMP server: rtmp://HOST/APPLICATION/KEY, or rtmps://
@@ -105,9 +113,16 @@ struct Live {
     /// Push over WebRTC: janus+ws://HOST:8188/?room=1234, webrtcsink+ws://HOST:8443, livekit+wss://HOST or kvs://CHANNEL
     #[arg(long, value_name = "URL")]
     webrtc: Vec<String>,
-    /// Record to a .webm or .mkv file
+    /// Tell listeners what plays now: the first line of file:PATH, or mpris for the music player of this desktop
+    #[arg(long, value_name = "SOURCE")]
+    now_playing: Option<String>,
+    /// Record to a .webm, .mkv, .mp4 or .ogg file, or sound alone to .mp3, .opus or .oga. The name may have date and time in
+    /// it, as in show-%Y-%m-%d_%H-%M-%S.webm, and %n for the number of a part
     #[arg(long, value_name = "FILE")]
     record: Vec<PathBuf>,
+    /// Begin a new file after this time or size, without losing a picture: 90s, 30m, 2h, 500M, 2G
+    #[arg(long, value_name = "TIME|SIZE")]
+    record_split: Option<String>,
     /// Let --record replace existing files
     #[arg(long)]
     overwrite: bool,
@@ -230,6 +245,7 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::Token { .. }
         | StudioError::NoSuchViewer
         | StudioError::NoSuchOutput(_)
+        | StudioError::NotPausable(_)
         | StudioError::NoSuchSource(_)
         | StudioError::NotForThis(_)
         | StudioError::WouldLoop

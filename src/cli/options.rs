@@ -36,10 +36,14 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         encoding.fps = fps.clamp(1, 120);
     }
     if let Some(name) = first(&live.video_codec, &profile.video_codec) {
-        encoding.video = Codec::find(&name, MediaKind::Video)?;
+        let (codec, wished) = Codec::parse(&name, MediaKind::Video)?;
+        encoding.video = codec;
+        encoding.encoders.extend(wished.map(|e| (codec.name, e)));
     }
     if let Some(name) = first(&live.audio_codec, &profile.audio_codec) {
-        encoding.audio = Codec::find(&name, MediaKind::Audio)?;
+        let (codec, wished) = Codec::parse(&name, MediaKind::Audio)?;
+        encoding.audio = codec;
+        encoding.encoders.extend(wished.map(|e| (codec.name, e)));
     }
     if let Some(text) = first(&live.video_bitrate, &profile.video_bitrate) {
         encoding.video_bitrate = units::bitrate(&text)?;
@@ -50,6 +54,18 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     }
     if let Some(text) = first(&live.key_interval, &profile.key_interval) {
         encoding.key_interval = units::time(&text)?;
+    }
+    if let Some(text) = first(&live.gif, &profile.gif) {
+        let (width, fps) = units::stills(&text)?;
+        encoding.stills.gif_fps = fps;
+        encoding.stills.gif_width = width.unwrap_or(encoding.stills.gif_width);
+    }
+    if let Some(text) = first(&live.mjpeg, &profile.mjpeg) {
+        // Its pictures are of the program's size.
+        let (None, fps) = units::stills(&text)? else {
+            return Err(SpecError::Stills(text).into());
+        };
+        encoding.stills.jpeg_fps = fps;
     }
     if live.share && live.listen.is_some() {
         return Err(SpecError::Conflict("--share", "--listen").into());
@@ -66,14 +82,18 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     } else {
         &live.record
     };
+    let split = first(&live.record_split, &profile.record_split)
+        .map(|text| units::split(&text))
+        .transpose()?;
     for (i, path) in records.iter().enumerate() {
-        check_recording(path, live.overwrite)?;
+        check_recording(path, live.overwrite, split)?;
         outputs.push(OutputSpec {
             name: numbered("record", i),
             enabled: true,
             target: Target::Record {
                 path: path.clone(),
                 overwrite: live.overwrite,
+                split,
             },
         });
     }
@@ -93,6 +113,8 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             });
         }
     }
+    let now_playing = first(&live.now_playing, &profile.now_playing);
+    let now_playing = now_playing.map(|text| text.parse()).transpose()?;
     let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
     let audio = specs(&live.audio, &profile.audio, AudioSpec::Silence)?;
     if video.len() > 1 && video.contains(&VideoSpec::None) {
@@ -115,6 +137,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             None => settings::api_token()?,
         },
         outputs,
+        now_playing,
     })
 }
 

@@ -67,7 +67,7 @@ impl Ability {
             Some((_, Ok(()))) | None => SpecError::Encoder {
                 codec: self.codec.label,
                 name: name.to_string(),
-                known: names(self.codec),
+                known: self.codec.elements(),
             },
         }
     }
@@ -80,12 +80,6 @@ impl Ability {
             None => self.codec.missing(),
         }
     }
-}
-
-/// Names of the encoders of a codec, as they are written on the command line.
-fn names(codec: &Codec) -> String {
-    let names: Vec<_> = codec.encoders.iter().map(|e| e.element).collect();
-    names.join(", ")
 }
 
 type Slot = Arc<OnceLock<Arc<Ability>>>;
@@ -119,14 +113,15 @@ pub(super) fn seems_able(codec: &'static Codec) -> bool {
     }
 }
 
-/// Try everything that people can choose from, in a thread of its own, so that it is known when it is asked for.
-pub(crate) fn find_out() {
+/// Try everything in the table, in a thread of its own, so that it is known when it is asked for; then say so.
+pub(crate) fn find_out(done: impl FnOnce() + Send + 'static) {
     let tried = std::thread::Builder::new()
         .name("abilities".into())
         .spawn(|| {
             for codec in CODECS {
                 ability(codec);
             }
+            done();
         });
     if let Err(e) = tried {
         tracing::warn!(error = %e, "the encoders are tried when they are needed");
@@ -135,6 +130,7 @@ pub(crate) fn find_out() {
 
 /// Encode a few small frames.
 fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unable> {
+    crate::plugins::register();
     if gst::ElementFactory::find(encoder.element).is_none() {
         return Err(Unable::Missing(encoder.package));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The codec table. A new codec is one row here, a new encoder of it one line in its row; everything else follows.
 
+use super::gif;
 use crate::{error::SpecError, message::MediaKind};
 
 /// One way to code picture or sound.
@@ -220,7 +221,8 @@ pub static CODECS: &[Codec] = &[
                 place: Place::Software,
                 package: BAD,
                 front: "",
-                properties: "usage-profile=realtime cpu-used=10 row-mt=true threads={threads} end-usage=cbr \
+                // Without a largest quantizer of its own libaom ends the process at a picture that is hard to code.
+                properties: "usage-profile=realtime cpu-used=10 row-mt=true min-quantizer=2 max-quantizer=58 threads={threads} end-usage=cbr \
                              target-bitrate={kbit} lag-in-frames=0 keyframe-max-dist={gop} buf-sz=1000 \
                              buf-initial-sz=500 buf-optimal-sz=600 min-force-key-unit-interval=500000000",
                 bitrate: Some(("target-bitrate", 1000)),
@@ -260,6 +262,22 @@ pub static CODECS: &[Codec] = &[
             package: GOOD,
             front: "videorate drop-only=true skip-to-first=true ! video/x-raw,framerate={jpeg_fps}/1 ! ",
             properties: "quality={jpeg_quality}",
+            bitrate: None,
+        }],
+        parser: None,
+        webrtc: false,
+    },
+    Codec {
+        name: "gif",
+        label: "GIF",
+        media: MediaKind::Video,
+        choice: false,
+        encoders: &[Encoder {
+            element: gif::ELEMENT,
+            place: Place::Software,
+            package: "aerial",
+            front: "videoconvert ! ",
+            properties: "gop-size={gop} min-force-key-unit-interval=500000000",
             bitrate: None,
         }],
         parser: None,
@@ -448,9 +466,36 @@ impl Codec {
             })
     }
 
+    /// A codec to choose, and the encoder wished for: `h264` or `h264:openh264enc`.
+    pub fn parse(
+        text: &str,
+        media: MediaKind,
+    ) -> Result<(&'static Codec, Option<&'static str>), SpecError> {
+        let Some((name, element)) = text.split_once(':') else {
+            return Ok((Codec::find(text, media)?, None));
+        };
+        let codec = Codec::find(name, media)?;
+        let encoder = codec.encoders.iter().find(|e| e.element == element);
+        match encoder {
+            Some(encoder) => Ok((codec, Some(encoder.element))),
+            None => Err(SpecError::Encoder {
+                codec: codec.label,
+                name: element.to_string(),
+                known: codec.elements(),
+            }),
+        }
+    }
+
+    /// Names of its encoders, for a sentence.
+    pub(super) fn elements(&self) -> String {
+        let names: Vec<_> = self.encoders.iter().map(|e| e.element).collect();
+        names.join(", ")
+    }
+
     /// Whether an encoder of it is installed, else the error that says what to install. Whether it really works is told
     /// by [`ability`](super::ability).
     pub fn installed(&'static self) -> Result<(), SpecError> {
+        crate::plugins::register();
         let there = |e: &Encoder| gst::ElementFactory::find(e.element).is_some();
         match self.encoders.iter().any(there) {
             true => Ok(()),
@@ -494,7 +539,6 @@ impl Encoder {
             ("{threads}", fill.threads as u64),
             ("{jpeg_fps}", fill.stills.jpeg_fps.into()),
             ("{jpeg_quality}", fill.stills.jpeg_quality.into()),
-            ("{gif_fps}", fill.stills.gif_fps.into()),
         ];
         let parser = codec.parser.map(|p| format!(" ! {p}")).unwrap_or_default();
         let line = format!(
@@ -547,6 +591,16 @@ mod tests {
         assert!(
             matches!(e, SpecError::Codec { known, .. } if known == "vp8, vp9, h264, av1, theora")
         );
+    }
+
+    #[test]
+    fn an_encoder_may_be_wished_for_with_its_codec() {
+        let (codec, wished) = Codec::parse("h264:openh264enc", MediaKind::Video).unwrap();
+        assert_eq!((codec.name, wished), ("h264", Some("openh264enc")));
+        let (codec, wished) = Codec::parse("AV1", MediaKind::Video).unwrap();
+        assert_eq!((codec.name, wished), ("av1", None));
+        let e = Codec::parse("vp8:x264enc", MediaKind::Video).unwrap_err();
+        assert!(matches!(e, SpecError::Encoder { known, .. } if known == "vp8enc"));
     }
 
     #[test]

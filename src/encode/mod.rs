@@ -6,6 +6,7 @@
 
 mod ability;
 mod codec;
+pub(crate) mod gif;
 pub mod ladder;
 mod packet;
 mod rung;
@@ -294,6 +295,17 @@ impl Encoders {
             stream,
             encoders: self.0.clone(),
         })
+    }
+
+    /// Ask for a key frame of the picture that a format holds. Requests are merged: an encoder makes at most one per 500 ms.
+    pub fn request_key_frame(&self, format: Format) {
+        let rungs = self.rungs_of(format);
+        if let Some(id) = rungs
+            .into_iter()
+            .find(|id| id.codec.media == MediaKind::Video)
+        {
+            self.0.send(Job::KeyFrame(id));
+        }
     }
 
     /// The encoders that run now. Counts their elements, so it takes a moment: not for a streaming thread.

@@ -27,6 +27,9 @@ const RAW_VIDEO_QUEUE: u64 = 3;
 /// 25 blocks of 20 ms of sound: a late block is heard, so allow half a second.
 const RAW_AUDIO_QUEUE: u64 = 25;
 
+/// Longest time between two whole pictures of the GIF.
+const GIF_KEY_INTERVAL: Duration = Duration::from_secs(10);
+
 /// What a rung did so far; goes on over restarts of the encoder.
 #[derive(Debug, Default)]
 pub(super) struct RungCounters {
@@ -80,7 +83,12 @@ impl Rung {
         counters: Arc<RungCounters>,
         tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {
-        let gop = (settings.key_interval.as_secs_f64() * f64::from(settings.fps)).round() as u32;
+        let key_interval = match id.size {
+            Size::Full | Size::Low => settings.key_interval,
+            // A whole picture is large, and who joins asks for one.
+            Size::Gif => GIF_KEY_INTERVAL,
+        };
+        let gop = (key_interval.as_secs_f64() * f64::from(fps(id, settings))).round() as u32;
         let fill = Fill {
             bitrate: settings.bitrate(id),
             gop: gop.max(1),
@@ -104,7 +112,7 @@ impl Rung {
             let tell = tell.clone();
             move || tell(RungNews::KeyFrameOverdue)
         };
-        let overdue = (settings.key_interval, overdue);
+        let overdue = (key_interval, overdue);
         packets.set_callbacks(publisher(codec, stream, counters.clone(), overdue));
 
         let pipeline = program
@@ -180,16 +188,29 @@ impl Rung {
     }
 }
 
+/// Pictures per second of a rung.
+fn fps(id: RungId, settings: &EncodeSettings) -> u32 {
+    match id.size {
+        Size::Full | Size::Low => settings.fps,
+        Size::Gif => settings.stills.within(settings.fps).gif_fps,
+    }
+}
+
 /// What makes the picture smaller for a rung that is not of the program's size.
 fn scaler(id: RungId, settings: &EncodeSettings) -> String {
-    match (id.codec.media, id.size) {
-        (MediaKind::Audio, _) | (MediaKind::Video, Size::Full) => String::new(),
-        (MediaKind::Video, Size::Low | Size::Gif) => {
-            let (width, height) = settings.size(id);
-            format!(
-                "videoscale ! video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1 ! "
-            )
-        }
+    if id.codec.media == MediaKind::Audio || id.size == Size::Full {
+        return String::new();
+    }
+    let (width, height) = settings.size(id);
+    let scale =
+        format!("videoscale ! video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1 ! ");
+    let fps = fps(id, settings);
+    match fps < settings.fps {
+        // First fewer, then smaller.
+        true => format!(
+            "videorate drop-only=true skip-to-first=true ! video/x-raw,framerate={fps}/1 ! {scale}"
+        ),
+        false => scale,
     }
 }
 

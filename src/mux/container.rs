@@ -52,8 +52,10 @@ const BOUNDARY: &str = "aerial-next-picture";
 
 const WEBM: &str = "webmmux streamable=true min-cluster-duration=0 offset-to-zero=false";
 const OGG: &str = "oggmux max-delay=100000000 max-page-delay=100000000";
-/// A fragment per key frame, written in chunks: a reader can begin at each key frame, and waits for a chunk only.
-const MP4: &str = "isofmp4mux fragment-duration=1 chunk-duration=100000000 header-update-mode=none";
+/// A fragment per key frame, written in chunks: a reader can begin at each key frame, and waits for a chunk only. Where
+/// they begin, `splitter` says.
+const MP4: &str =
+    "isofmp4mux fragment-duration=3600000000000 chunk-duration=100000000 header-update-mode=none";
 
 /// All containers.
 pub static CONTAINERS: &[Container] = &[
@@ -249,6 +251,11 @@ impl Container {
     /// Whether packets follow each other without anything before them.
     pub(super) fn headless(&self) -> bool {
         matches!(self.format, Format::Mp3 | Format::Aac | Format::Mjpeg)
+    }
+
+    /// Whether a reader begins with a new key frame: a browser shows all that it got of a GIF at the GIF's own pace.
+    pub(super) fn joins_fresh(&self) -> bool {
+        self.format == Format::Gif
     }
 
     pub(super) fn depth(&self) -> Depth {

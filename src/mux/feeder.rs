@@ -11,13 +11,13 @@ use tokio::{
 };
 
 use crate::{
-    encode::{Encoders, Lease, Packet, PacketFeed, Track},
+    encode::{Encoders, Format, Lease, Packet, PacketFeed, Track},
     error::StudioError,
     fanout::Join,
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
-use super::Container;
+use super::{Container, container::Cut, splitter::Splitter};
 
 /// An encoder that has given nothing by then will not.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ const BEGIN: Duration = Duration::from_secs(10);
 const FINISH_TIME: Duration = Duration::from_secs(5);
 
 /// What may wait in front of a muxer: more than the tracks are ever apart, less than a feed keeps.
-const MUX_QUEUE: gst::ClockTime = gst::ClockTime::from_seconds(3);
+pub(crate) const MUX_QUEUE: gst::ClockTime = gst::ClockTime::from_seconds(3);
 
 /// Why a feeder came to an end by itself.
 #[derive(Debug, Clone)]
@@ -50,9 +50,55 @@ pub(crate) struct Feeder {
     runtime: Handle,
 }
 
-impl Feeder {
-    /// Build the pipeline and start feeding it, from the last key frame on. `muxer` is a launch line for the container's
-    /// muxer, with properties of the caller's choice.
+/// A track that is read: the reason for its encoder to run, what it is, and its packets.
+pub(crate) struct Reading {
+    pub(crate) lease: Lease,
+    pub(crate) track: Track,
+    pub(crate) feed: PacketFeed,
+}
+
+/// Begin to read the tracks of a format, picture first. Waits until their encoders have started, since a muxer wants
+/// the caps of all tracks before the first packet.
+pub(crate) async fn read(
+    encoders: &Encoders,
+    format: Format,
+    join: Join,
+) -> Result<Vec<Reading>, StudioError> {
+    let leases: Vec<Lease> = encoders
+        .rungs_of(format)
+        .into_iter()
+        .filter_map(|id| encoders.lease(id))
+        .collect();
+    if leases.is_empty() {
+        return Err(StudioError::Program(
+            "there is neither picture nor sound".into(),
+        ));
+    }
+    let mut tracks = Vec::new();
+    for lease in leases {
+        let feed = lease.stream().subscribe(join);
+        let head = tokio::time::timeout(BEGIN, lease.stream().wait_head()).await;
+        let track = head
+            .ok()
+            .flatten()
+            .ok_or_else(|| StudioError::Program("the encoder gives nothing".into()))?;
+        tracks.push(Reading { lease, track, feed });
+    }
+    Ok(tracks)
+}
+
+/// A muxer's pipeline that runs and is not fed yet.
+pub(crate) struct MuxPipeline {
+    pub(crate) pipeline: Pipeline,
+    /// Where packets go in, in the order of the tracks.
+    pub(crate) sources: Vec<gst_app::AppSrc>,
+    /// How it came to its end.
+    pub(crate) end: watch::Sender<FeederEnd>,
+    muxer: gst::Element,
+}
+
+impl MuxPipeline {
+    /// Build and start it. `muxer` is a launch line for the container's muxer, with properties of the caller's choice.
     ///
     /// ```text
     /// packets of the picture ─▶ appsrc (─▶ parser) ─▶┐
@@ -62,36 +108,15 @@ impl Feeder {
     pub(crate) async fn start(
         runtime: &Handle,
         clock: &StudioClock,
-        encoders: &Encoders,
         container: &'static Container,
         muxer: &str,
+        tracks: &[Track],
         sink: gst::Element,
-    ) -> Result<Feeder, StudioError> {
+    ) -> Result<MuxPipeline, StudioError> {
         let broken = |e: &dyn std::fmt::Display| StudioError::Program(e.to_string());
-        let leases: Vec<Lease> = encoders
-            .rungs_of(container.format)
-            .into_iter()
-            .filter_map(|id| encoders.lease(id))
-            .collect();
-        if leases.is_empty() {
-            return Err(StudioError::Program(
-                "there is neither picture nor sound".into(),
-            ));
-        }
-        // The muxer wants the caps of all tracks before the first packet.
-        let mut tracks: Vec<(Lease, Track, PacketFeed)> = Vec::new();
-        for lease in leases {
-            let feed = lease.stream().subscribe(Join::LastKey);
-            let head = tokio::time::timeout(BEGIN, lease.stream().wait_head()).await;
-            let track = head
-                .ok()
-                .flatten()
-                .ok_or_else(|| StudioError::Program("the encoder gives nothing".into()))?;
-            tracks.push((lease, track, feed));
-        }
-        let (tell, end) = watch::channel(FeederEnd::Running);
+        let end = watch::Sender::new(FeederEnd::Running);
         let pipeline = clock.watched("mux", {
-            let tell = tell.clone();
+            let tell = end.clone();
             move |notice| {
                 let new = match notice {
                     Notice::Error(e) => FeederEnd::Failed(e),
@@ -108,6 +133,7 @@ impl Feeder {
                 });
             }
         });
+        let muxer_is_ogg = muxer.starts_with("oggmux");
         // A launch line of one element gives that element; one of several becomes a bin with a pad at either end.
         let muxer = match muxer.contains('!') {
             true => gst::parse::bin_from_description(muxer, true).map(|bin| bin.upcast()),
@@ -117,7 +143,7 @@ impl Feeder {
         pipeline.add_many([&muxer, &sink]).map_err(|e| broken(&e))?;
         muxer.link(&sink).map_err(|e| broken(&e))?;
         let mut sources = Vec::new();
-        for (_, track, _) in &tracks {
+        for track in tracks {
             let source = gst_app::AppSrc::builder()
                 .name(track.codec.name)
                 .caps(&track.caps)
@@ -145,10 +171,53 @@ impl Feeder {
             .await
             .map_err(|e| broken(&e))?
             .map_err(|e| broken(&e))?;
+        for (track, source) in tracks.iter().zip(&sources) {
+            // oggmux reads the length of Vorbis' blocks in its headers, but only in those that travel with the packets.
+            if track.codec.name == "vorbis" && muxer_is_ogg {
+                for header in headers(&track.caps) {
+                    let _ = source.push_buffer(header);
+                }
+            }
+        }
+        Ok(MuxPipeline {
+            pipeline,
+            sources,
+            end,
+            muxer,
+        })
+    }
+}
+
+impl Feeder {
+    /// Build the pipeline and start feeding it, from the last key frame on.
+    pub(crate) async fn start(
+        runtime: &Handle,
+        clock: &StudioClock,
+        encoders: &Encoders,
+        container: &'static Container,
+        muxer: &str,
+        sink: gst::Element,
+    ) -> Result<Feeder, StudioError> {
+        let tracks = read(encoders, container.format, Join::LastKey).await?;
+        let heads: Vec<Track> = tracks.iter().map(|t| t.track.clone()).collect();
+        let MuxPipeline {
+            pipeline,
+            sources,
+            end: tell,
+            muxer,
+        } = MuxPipeline::start(runtime, clock, container, muxer, &heads, sink).await?;
+        let end = tell.subscribe();
         // All tracks begin with the earliest packet there is.
         let mut pumps = JoinSet::new();
-        for ((lease, _, feed), source) in tracks.into_iter().zip(&sources) {
-            pumps.spawn_on(pump(lease, feed, source.clone()), runtime);
+        let leader = heads.first().map(|track| track.codec.media);
+        for (reading, source) in tracks.into_iter().zip(&sources) {
+            let media = reading.track.codec.media;
+            let leads = Some(media) == leader && container.cut == Cut::Fragments;
+            let splitter = leads.then(|| Splitter::new(muxer.clone(), media));
+            pumps.spawn_on(
+                pump(reading.lease, reading.feed, source.clone(), splitter),
+                runtime,
+            );
         }
         let tasks = runtime.spawn(async move {
             // Either track's end is the end of both.
@@ -219,25 +288,56 @@ impl Drop for Feeder {
     }
 }
 
+/// The codec's headers from the caps.
+fn headers(caps: &gst::CapsRef) -> Vec<gst::Buffer> {
+    let headers = caps
+        .structure(0)
+        .and_then(|s| s.get::<gst::Array>("streamheader").ok());
+    let buffers = headers
+        .iter()
+        .flat_map(|a| a.iter())
+        .filter_map(|v| v.get::<gst::Buffer>().ok());
+    buffers
+        .map(|mut header| {
+            header.make_mut().set_flags(gst::BufferFlags::HEADER);
+            header
+        })
+        .collect()
+}
+
+/// A packet as muxers take it.
+pub(crate) fn buffer(packet: Packet) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_slice(packet.data);
+    {
+        let buffer = buffer.get_mut().expect("a new buffer has one owner");
+        let time = gst::ClockTime::from_nseconds(packet.pts.as_nanos() as u64);
+        buffer.set_pts(time);
+        // No encoder of the table reorders pictures.
+        buffer.set_dts(time);
+        buffer.set_duration(gst::ClockTime::from_nseconds(
+            packet.duration.as_nanos() as u64
+        ));
+        if !packet.key {
+            buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+    }
+    buffer
+}
+
 /// Hand packets over as fast as the muxer takes them, until the stream ends.
-async fn pump(lease: Lease, mut feed: PacketFeed, source: gst_app::AppSrc) {
+async fn pump(
+    lease: Lease,
+    mut feed: PacketFeed,
+    source: gst_app::AppSrc,
+    mut splitter: Option<Splitter>,
+) {
     let mut batch: Vec<Packet> = Vec::new();
     while feed.next_batch(&mut batch, 8).await {
         for packet in batch.drain(..) {
-            let mut buffer = gst::Buffer::from_slice(packet.data);
-            {
-                let buffer = buffer.get_mut().expect("a new buffer has one owner");
-                let time = gst::ClockTime::from_nseconds(packet.pts.as_nanos() as u64);
-                buffer.set_pts(time);
-                // No encoder of the table reorders pictures.
-                buffer.set_dts(time);
-                buffer.set_duration(gst::ClockTime::from_nseconds(
-                    packet.duration.as_nanos() as u64
-                ));
-                if !packet.key {
-                    buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
-                }
+            if let Some(splitter) = &mut splitter {
+                splitter.see(&packet);
             }
+            let buffer = buffer(packet);
             while source.current_level_time() >= Some(MUX_QUEUE) {
                 // The sink (a disk, say) is slow. The feed skips if this lasts.
                 tokio::time::sleep(Duration::from_millis(50)).await;

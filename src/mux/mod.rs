@@ -5,6 +5,7 @@ mod blocks;
 mod chunker;
 mod container;
 mod feeder;
+mod splitter;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,11 +15,11 @@ use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 pub use container::{CONTAINERS, Container};
-pub(crate) use feeder::{Feeder, FeederEnd};
+pub(crate) use feeder::{Feeder, FeederEnd, MUX_QUEUE, MuxPipeline, Reading, buffer, read};
 
 use crate::{
     encode::{Encoders, Format},
-    fanout::{self, Item, Stream},
+    fanout::{self, Item, Join, Stream},
     program::StudioClock,
 };
 
@@ -135,6 +136,17 @@ impl MuxLease {
         self.shared.container
     }
 
+    /// A place for a new reader. Where the last key frame is long past and what followed would only be in the way, one is
+    /// asked for.
+    pub fn subscribe(&self) -> ChunkFeed {
+        let container = self.shared.container;
+        if container.joins_fresh() {
+            self.shared.encoders.request_key_frame(container.format);
+            return self.stream().subscribe(Join::NextKey);
+        }
+        self.stream().subscribe(Join::LastKey)
+    }
+
     /// Content type of the stream.
     pub fn content_type(&self) -> &'static str {
         let tracks = self.shared.encoders.tracks();
@@ -216,7 +228,6 @@ mod tests {
     use super::*;
     use crate::{
         encode::{EncodeSettings, Tracks},
-        fanout::Join,
         program::Program,
     };
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where the broadcast is pushed to.
 //!
-//! Each output is a task with a pipeline of its own; nothing it does reaches the program or another output. A new
+//! Each output is a task (a recording with a pipeline of its own); nothing it does reaches the program or another output. A new
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
 mod address;
 mod drive;
 mod icecast;
 mod listeners;
+mod numbers;
 mod record;
 mod retry;
 mod rtmp;
@@ -33,8 +34,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use icecast::IcecastTarget;
-pub use record::check as check_recording;
+pub use icecast::{About, IcecastTarget, Relay};
+pub use numbers::{MountNumbers, OutputNumbers};
+pub use record::{
+    KINDS as RECORD_KINDS, Kind as RecordKind, Split, check as check_recording,
+    endings as record_endings, literal as literal_name,
+};
 pub use retry::Backoff;
 pub use rtmp::RtmpTarget;
 pub use srt::{SrtMode, SrtTarget};
@@ -43,9 +48,10 @@ pub use webrtc::{Mode as WebRtcMode, Peer as WebRtcPeer, WebRtcTarget};
 use crate::{
     audience::Audience,
     encode::Encoders,
-    error::SpecError,
+    error::{OutputError, SpecError},
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
 
@@ -71,12 +77,15 @@ pub enum Target {
     Srt(SrtTarget),
     /// A peer that speaks WebRTC, while live.
     WebRtc(WebRtcTarget),
-    /// A WebM or Matroska file, while live or not.
+    /// A file, while live or not. What kind, its ending says.
     Record {
-        /// The file; never overwritten unless `overwrite`.
+        /// The file; never overwritten unless `overwrite`. Its name is a pattern, with the codes of strftime and `%n`
+        /// for the number of a part; a percent sign is `%%`.
         path: PathBuf,
         /// Whether an existing file may be replaced.
         overwrite: bool,
+        /// When a new file is begun, without losing a picture. `None`: never.
+        split: Option<Split>,
     },
 }
 
@@ -94,10 +103,11 @@ impl Target {
             }
             "record" => {
                 let path = PathBuf::from(url.strip_prefix("file:").unwrap_or(url));
-                check_recording(&path, false)?;
+                check_recording(&path, false, None)?;
                 Ok(Target::Record {
                     path,
                     overwrite: false,
+                    split: None,
                 })
             }
             _ => Err(SpecError::OutputKind(kind.chars().take(20).collect())),
@@ -126,6 +136,17 @@ impl Target {
         }
     }
 
+    /// Where it goes, passwords and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> String {
+        match self {
+            Target::Icecast(target) => target.full_url().into(),
+            Target::Rtmp(target) => target.full_url().into(),
+            Target::Srt(target) => target.full_url().into(),
+            Target::WebRtc(target) => target.full_url().into(),
+            Target::Record { .. } => self.url(),
+        }
+    }
+
     /// Whether it runs only while the program is on the air.
     fn needs_air(&self) -> bool {
         match self {
@@ -145,6 +166,7 @@ pub(crate) struct Supplies {
     pub(crate) encoders: Encoders,
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
+    pub(crate) now_playing: NowPlaying,
 }
 
 /// All outputs.
@@ -161,6 +183,12 @@ pub(crate) struct Outputs {
 pub(crate) struct Board(Arc<Mutex<BTreeMap<String, Arc<Cell>>>>);
 
 impl Board {
+    /// One as the user wants it.
+    pub(crate) fn spec(&self, name: &str) -> Option<OutputSpec> {
+        let cells = self.0.lock();
+        cells.get(name).map(|cell| cell.spec.lock().clone())
+    }
+
     /// All of them, with the bytes each has passed on.
     pub(crate) fn list(&self) -> Vec<(OutputStatus, u64)> {
         let cells = self.0.lock();
@@ -180,6 +208,7 @@ struct Entry {
 /// An output's task.
 struct Running {
     stop: CancellationToken,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -188,6 +217,11 @@ struct Cell {
     spec: Mutex<OutputSpec>,
     state: watch::Sender<OutputState>,
     bytes: AtomicU64,
+    numbers: Mutex<OutputNumbers>,
+    /// The file that is written, of a recording that has begun.
+    file: Mutex<Option<PathBuf>>,
+    /// What will stop it soon.
+    warning: Mutex<Option<OutputError>>,
 }
 
 impl Cell {
@@ -196,9 +230,13 @@ impl Cell {
         OutputStatus {
             name: spec.name.clone(),
             kind: spec.target.kind(),
-            url: spec.target.url(),
+            url: match &*self.file.lock() {
+                Some(file) => format!("file:{}", file.display()),
+                None => spec.target.url(),
+            },
             enabled: spec.enabled,
             state: self.state.borrow().clone(),
+            warning: self.warning.lock().clone(),
         }
     }
 }
@@ -230,6 +268,9 @@ impl Outputs {
             spec: Mutex::new(spec.clone()),
             state: watch::Sender::new(OutputState::Off),
             bytes: AtomicU64::new(0),
+            numbers: Mutex::default(),
+            file: Mutex::default(),
+            warning: Mutex::default(),
         });
         let name = spec.name.clone();
         self.board.0.lock().insert(name.clone(), cell.clone());
@@ -260,6 +301,27 @@ impl Outputs {
         (self.told)(entry.cell.status());
         self.settle(name).await;
         true
+    }
+
+    /// Pause a recording that runs, or let it go on. `None` if there is no output of that name, `false` if it cannot
+    /// pause.
+    pub(crate) fn pause(&self, name: &str, on: bool) -> Option<bool> {
+        let entry = self.entries.get(name)?;
+        let running = entry.running.as_ref().filter(|r| !r.task.is_finished());
+        Some(match (&entry.spec.target, running) {
+            (Target::Record { .. }, Some(running)) => {
+                running.held.send_replace(on);
+                true
+            }
+            (
+                Target::Record { .. }
+                | Target::Icecast(_)
+                | Target::Rtmp(_)
+                | Target::Srt(_)
+                | Target::WebRtc(_),
+                _,
+            ) => false,
+        })
     }
 
     /// The program went on or off the air.
@@ -301,6 +363,8 @@ impl Outputs {
             .is_some_and(|r| !r.task.is_finished());
         if wanted && !runs {
             let stop = CancellationToken::new();
+            let (held, hold) = watch::channel(false);
+            entry.cell.warning.lock().take();
             let context = Context {
                 runtime: self.supplies.runtime.clone(),
                 clock: self.supplies.clock.clone(),
@@ -308,8 +372,10 @@ impl Outputs {
                 encoders: self.supplies.encoders.clone(),
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
+                now_playing: self.supplies.now_playing.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
+                hold,
                 cell: entry.cell.clone(),
                 told: self.told.clone(),
             };
@@ -320,12 +386,14 @@ impl Outputs {
                     Target::Rtmp(target) => rtmp::run(context, target).await,
                     Target::Srt(target) => srt::run(context, target).await,
                     Target::WebRtc(target) => webrtc::run(context, target).await,
-                    Target::Record { path, overwrite } => {
-                        record::run(context, path, overwrite).await
-                    }
+                    Target::Record {
+                        path,
+                        overwrite,
+                        split,
+                    } => record::run(context, path, overwrite, split).await,
                 }
             });
-            entry.running = Some(Running { stop, task });
+            entry.running = Some(Running { stop, held, task });
         } else if !wanted {
             self.end(name).await;
         }
@@ -341,9 +409,12 @@ pub(crate) struct Context {
     /// One mux per format, for outputs that send the same bytes as the built-in server.
     muxes: Muxes,
     audience: Audience,
+    now_playing: NowPlaying,
     stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     endings: TaskTracker,
+    /// Whether the user wants it to pause.
+    hold: watch::Receiver<bool>,
     cell: Arc<Cell>,
     told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
 }
@@ -359,6 +430,20 @@ impl Context {
         if new {
             (self.told)(self.cell.status());
         }
+    }
+
+    /// Warn of what will stop it soon, or do not any more.
+    fn warn(&self, warning: Option<OutputError>) {
+        let old = std::mem::replace(&mut *self.cell.warning.lock(), warning.clone());
+        if old != warning {
+            (self.told)(self.cell.status());
+        }
+    }
+
+    /// Say which file is being written.
+    fn writes(&self, file: PathBuf) {
+        self.cell.file.lock().replace(file);
+        (self.told)(self.cell.status());
     }
 
     /// Done when the output is to end.
@@ -442,17 +527,26 @@ impl Progress {
         self.moved.notify_one();
     }
 
-    fn watch(sink: &gst::Element) -> Progress {
-        let progress = Progress {
+    fn new() -> Progress {
+        Progress {
             accepted: Arc::default(),
             moved: Arc::default(),
-        };
-        let (accepted, moved) = (progress.accepted.clone(), progress.moved.clone());
+        }
+    }
+
+    /// Count what this sink takes too.
+    fn follow(&self, sink: &gst::Element) {
+        let (accepted, moved) = (self.accepted.clone(), self.moved.clone());
         let (pending, any) = (AtomicU64::new(0), AtomicBool::new(false));
         if let Some(pad) = sink.static_pad("sink") {
-            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-                let size = info.buffer().map_or(0, |b| b.size() as u64);
-                let taken = pending.swap(size, Relaxed);
+            let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+            pad.add_probe(kinds, move |_, info| {
+                let size = match &info.data {
+                    Some(gst::PadProbeData::Buffer(buffer)) => buffer.size(),
+                    Some(gst::PadProbeData::BufferList(list)) => list.calculate_size(),
+                    _ => 0,
+                };
+                let taken = pending.swap(size as u64, Relaxed);
                 if any.swap(true, Relaxed) {
                     accepted.fetch_add(taken, Relaxed);
                     moved.notify_one();
@@ -460,6 +554,5 @@ impl Progress {
                 gst::PadProbeReturn::Ok
             });
         }
-        progress
     }
 }

@@ -49,6 +49,7 @@ pub struct RtmpTarget {
     pub key: String,
     /// User and password, where the server wants them.
     pub login: Option<(String, String)>,
+    given: String,
 }
 
 impl RtmpTarget {
@@ -61,6 +62,11 @@ impl RtmpTarget {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),
         }
+    }
+
+    /// Address as it was given, secrets and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> &str {
+        &self.given
     }
 
     /// Address without stream key, user and password.
@@ -106,6 +112,7 @@ impl FromStr for RtmpTarget {
             application: application.to_string(),
             key,
             login,
+            given: text.to_string(),
         })
     }
 }

@@ -58,9 +58,15 @@ pub struct SrtTarget {
     passphrase: Option<String>,
     /// The key of the stream, where the receiver wants one. Some are secret.
     streamid: Option<String>,
+    given: String,
 }
 
 impl SrtTarget {
+    /// Address as it was given, secrets and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> &str {
+        &self.given
+    }
+
     /// Address without passphrase and stream id.
     pub fn public_url(&self) -> String {
         let mode = match self.mode {
@@ -110,6 +116,7 @@ impl FromStr for SrtTarget {
             latency,
             passphrase,
             streamid,
+            given: text.to_string(),
         })
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-use super::{Shared, live};
+use super::{Shared, hls, live};
 use crate::mux::Container;
 
 /// A head must arrive within this time, or it is somebody who only wants to hold a connection open.
@@ -59,6 +59,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: Ca
 /// What a head asks for, as far as the ways part.
 enum Wish {
     Live(live::Request),
+    Hls(hls::Request),
     Other {
         websocket: bool,
     },
@@ -70,10 +71,24 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
     let _ = socket.set_nodelay(true);
     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let mut read = BytesMut::with_capacity(2048);
-    let Ok(Ok(wish)) = tokio::time::timeout(HEAD_TIME, head(&mut socket, &mut read)).await else {
-        return;
+    let wish = loop {
+        let Ok(Ok(wish)) = tokio::time::timeout(HEAD_TIME, head(&mut socket, &mut read)).await
+        else {
+            return;
+        };
+        match wish {
+            // A player asks again and again. What it asks for next may be something else.
+            Wish::Hls(request) => {
+                if !shared.hls.serve(&socket, peer, &request).await {
+                    let _ = socket.shutdown().await;
+                    return;
+                }
+            }
+            wish @ (Wish::Live(_) | Wish::Nowhere | Wish::Other { .. }) => break wish,
+        }
     };
     match wish {
+        Wish::Hls(_) => (),
         Wish::Live(request) => live::serve(socket, peer, request, shared).await,
         Wish::Nowhere => {
             let answer =
@@ -110,38 +125,69 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) {
 
 /// Read until the head is complete, or is none; nothing read is lost.
 async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
+    let mut fresh = !read.is_empty();
     loop {
-        if socket.read_buf(read).await? == 0 {
+        // Of two requests that came at once, the second is there already.
+        if !std::mem::take(&mut fresh) && socket.read_buf(read).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);
         match request.parse(read) {
             Ok(httparse::Status::Partial) if read.len() < HEAD_SIZE => (),
-            Ok(httparse::Status::Complete(_)) => {
-                let path = request.path.unwrap_or("").split('?').next().unwrap_or("");
+            Ok(httparse::Status::Complete(size)) => {
+                let whole = request.path.unwrap_or("");
+                let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
                 let method = request.method.unwrap_or("");
                 let header = |name: &str| {
                     let mut all = request.headers.iter();
                     all.find(|h| h.name.eq_ignore_ascii_case(name))
                         .map(|h| h.value)
                 };
-                let container = Container::at(path).filter(|_| matches!(method, "GET" | "HEAD"));
-                let Some(container) = container else {
-                    let websocket =
-                        header("upgrade").is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"));
-                    return Ok(Wish::Other { websocket });
+                let agent = || -> String {
+                    let agent = String::from_utf8_lossy(header("user-agent").unwrap_or_default());
+                    agent
+                        .chars()
+                        .filter(|c| !c.is_control())
+                        .take(200)
+                        .collect()
                 };
-                if request.version == Some(1) && header("host").is_none() {
+                let watching = matches!(method, "GET" | "HEAD");
+                let nowhere = request.version == Some(1) && header("host").is_none();
+                let container = Container::at(path).filter(|_| watching);
+                let hls = path.strip_prefix("/hls/").filter(|_| watching);
+                if nowhere && (container.is_some() || hls.is_some()) {
                     return Ok(Wish::Nowhere);
                 }
-                let agent = header("user-agent")
-                    .map(|v| String::from_utf8_lossy(v).chars().take(200).collect());
-                return Ok(Wish::Live(live::Request {
-                    container,
+                let says = |name: &str, word: &str| {
+                    let value = header(name).and_then(|v| std::str::from_utf8(v).ok());
+                    value.is_some_and(|v| v.split(',').any(|w| w.trim().eq_ignore_ascii_case(word)))
+                };
+                if let Some(container) = container {
+                    return Ok(Wish::Live(live::Request {
+                        container,
+                        head_only: method == "HEAD",
+                        icy: says("icy-metadata", "1"),
+                        agent: agent(),
+                    }));
+                }
+                let Some(hls) = hls else {
+                    let websocket = says("upgrade", "websocket");
+                    return Ok(Wish::Other { websocket });
+                };
+                // Nobody sends a body with such a request; what would follow it is not to be taken for another one.
+                let body = header("transfer-encoding").is_some()
+                    || header("content-length").is_some_and(|v| v.trim_ascii() != b"0");
+                let wish = hls::Request {
+                    path: hls.to_string(),
+                    query: query.to_string(),
                     head_only: method == "HEAD",
-                    agent: agent.unwrap_or_default(),
-                }));
+                    range: header("range").and_then(range),
+                    agent: agent(),
+                    keep: request.version == Some(1) && !body && !says("connection", "close"),
+                };
+                read.advance(size);
+                return Ok(Wish::Hls(wish));
             }
             // Too long or no HTTP at all: hyper has the right answers.
             Ok(httparse::Status::Partial) | Err(_) => {
@@ -149,6 +195,18 @@ async fn head(socket: &mut TcpStream, read: &mut BytesMut) -> io::Result<Wish> {
             }
         }
     }
+}
+
+/// First and last byte of `bytes=1-2`, either of which may be missing. Several ranges at once are none: then everything
+/// is sent.
+fn range(value: &[u8]) -> Option<(Option<u64>, Option<u64>)> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+    let number = |text: &str| match text.trim() {
+        "" => Some(None),
+        text => text.parse().ok().map(Some),
+    };
+    Some((number(first)?, number(last)?))
 }
 
 /// A socket of which the first bytes were read already.

@@ -5,15 +5,19 @@
 //! chunk there is one system call. A viewer whose socket takes nothing keeps its place until the ring moves on; then
 //! it continues at the newest key frame, and after [`STALL`] without a byte it is let go.
 
-use std::{collections::VecDeque, io::IoSlice, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::Shared;
+use super::{
+    Shared,
+    icy::{self, Weaver},
+    unsent::Unsent,
+};
 use crate::{
     audience::{Guard, Transport, Who},
-    fanout::Join,
+    encode::Format,
     mux::{Chunk, ChunkFeed, Container},
 };
 
@@ -22,6 +26,8 @@ pub(super) struct Request {
     pub(super) container: &'static Container,
     /// Only what it would be, not the stream.
     pub(super) head_only: bool,
+    /// With what is playing in between, where the format allows it.
+    pub(super) icy: bool,
     /// What the viewer calls itself.
     pub(super) agent: String,
 }
@@ -32,6 +38,13 @@ const STALL: Duration = Duration::from_secs(20);
 const BEGIN: Duration = Duration::from_secs(10);
 /// Chunks taken from the ring at once: enough to catch up quickly, few enough to skip soon.
 const BATCH: usize = 16;
+/// Of pictures that come one by one, no more than this may wait in the system: what is sent next is the newest.
+const PICTURES_WAIT: u32 = 16 << 10;
+
+pub(super) const OFF_AIR: &str = "The broadcast is not on the air. Try again when it has begun.";
+pub(super) const NOT_BEGUN: &str = "The stream could not be begun. Try again in a moment.";
+pub(super) const NOTHING_TO_CARRY: &str =
+    "This broadcast has nothing that such a stream could carry. Try /live.webm.";
 
 /// Serve one viewer to its end.
 pub(super) async fn serve(
@@ -43,31 +56,25 @@ pub(super) async fn serve(
     let Request {
         container,
         head_only,
+        icy,
         agent,
     } = request;
+    let icy = icy && container.format == Format::Mp3;
     if !*shared.on_air.borrow() {
-        return refuse(
-            &mut socket,
-            head_only,
-            "503 Service Unavailable",
-            "The broadcast is not on the air. Try again when it has begun.",
-        )
-        .await;
+        return refuse(&mut socket, head_only, "503 Service Unavailable", OFF_AIR).await;
     }
     let Some(lease) = shared.muxes.lease(container.format) else {
-        return refuse(
-            &mut socket,
-            head_only,
-            "404 Not Found",
-            "This broadcast has nothing that such a stream could carry. Try /live.webm.",
-        )
-        .await;
+        return refuse(&mut socket, head_only, "404 Not Found", NOTHING_TO_CARRY).await;
     };
     // No Access-Control-Allow-Origin: what is only for this computer must not be read by any site its user visits.
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nCache-Control: no-store\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-        lease.content_type()
+         X-Content-Type-Options: nosniff\r\n{}Connection: close\r\n\r\n",
+        lease.content_type(),
+        match icy {
+            true => format!("icy-metaint: {}\r\n", icy::INTERVAL),
+            false => String::new(),
+        }
     );
     if head_only {
         let _ = socket.write_all(head.as_bytes()).await;
@@ -80,27 +87,25 @@ pub(super) async fn serve(
         address: peer.to_string(),
         agent,
     });
+    if container.format == Format::Mjpeg {
+        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(PICTURES_WAIT);
+    }
     let stream = lease.stream().clone();
     let header = tokio::select! {
         header = tokio::time::timeout(BEGIN, stream.wait_head()) => header.ok().flatten(),
         () = guard.kicked() => return,
     };
     let Some(header) = header else {
-        return refuse(
-            &mut socket,
-            head_only,
-            "503 Service Unavailable",
-            "The stream could not be begun. Try again in a moment.",
-        )
-        .await;
+        return refuse(&mut socket, head_only, "503 Service Unavailable", NOT_BEGUN).await;
     };
     let sent = async {
         let mut viewer = Sender {
             socket: &socket,
-            unsent: VecDeque::from([Bytes::from(head), header]),
+            unsent: [Bytes::from(head), header].into_iter().collect(),
+            weaver: icy.then(|| Weaver::new(shared.now_playing.subscribe())),
             guard: &guard,
         };
-        let mut feed = stream.subscribe(Join::LastKey);
+        let mut feed = lease.subscribe();
         viewer.run(&mut feed).await
     };
     let end = tokio::select! {
@@ -144,7 +149,8 @@ enum End {
 
 struct Sender<'a> {
     socket: &'a TcpStream,
-    unsent: VecDeque<Bytes>,
+    unsent: Unsent,
+    weaver: Option<Weaver>,
     guard: &'a Guard,
 }
 
@@ -154,7 +160,7 @@ impl Sender<'_> {
         let mut batch: Vec<Chunk> = Vec::with_capacity(BATCH);
         loop {
             while !self.unsent.is_empty() {
-                match self.write() {
+                match self.unsent.write(self.socket) {
                     Ok(n) => counters.add_bytes(n as u64),
                     Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                         counters.set_queue_ms(feed.lag().as_millis() as u32);
@@ -172,7 +178,12 @@ impl Sender<'_> {
                 return End::Over;
             }
             counters.set_dropped(feed.skipped());
-            self.unsent.extend(batch.drain(..).map(|chunk| chunk.data));
+            for chunk in batch.drain(..) {
+                match &mut self.weaver {
+                    Some(weaver) => weaver.weave(chunk.data, &mut self.unsent),
+                    None => self.unsent.push(chunk.data),
+                }
+            }
         }
     }
 
@@ -191,29 +202,5 @@ impl Sender<'_> {
                 }
             }
         }
-    }
-
-    /// One system call for everything that waits.
-    fn write(&mut self) -> std::io::Result<usize> {
-        let mut slices = [IoSlice::new(&[]); BATCH + 2];
-        let mut used = 0;
-        for (slice, bytes) in slices.iter_mut().zip(&self.unsent) {
-            *slice = IoSlice::new(bytes);
-            used += 1;
-        }
-        let written = self.socket.try_write_vectored(&slices[..used])?;
-        if written == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
-        }
-        let mut left = written;
-        while let Some(front) = self.unsent.front_mut() {
-            if left < front.len() {
-                front.advance(left);
-                break;
-            }
-            left -= front.len();
-            self.unsent.pop_front();
-        }
-        Ok(written)
     }
 }

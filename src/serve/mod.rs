@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! accept ─▶ head ─┬─ GET /live.* ───▶ live: the socket itself, one write per viewer and chunk
-//!                 └─ anything else ──▶ hyper + axum: watch page, API, WHEP, signalling
+//!           ▲     ├─ GET /hls/* ────▶ hls: the socket itself, one write per playlist or segment ─┐
+//!           └─────┼──────────────────────────────────────────────────────────────────────────────┘
+//!                 └─ anything else ─▶ hyper + axum: watch page, API, WHEP, signalling, snapshot
 //! ```
 //!
 //! Live streams are served beside hyper, because a raw socket costs about half as much per viewer as a streaming
@@ -14,10 +16,14 @@ mod connection;
 mod door;
 mod frames;
 mod guests;
+mod hls;
+mod icy;
 mod live;
 mod page;
 mod reception;
 mod signalling;
+mod snapshot;
+mod unsent;
 mod webrtc;
 mod whep;
 mod whip;
@@ -41,9 +47,11 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::Muxes,
+    now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
 use guests::Guests;
+use hls::Hls;
 use reception::Reception;
 use signalling::Signalling;
 use webrtc::Leg;
@@ -64,6 +72,7 @@ pub(crate) struct Serving {
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,
+    pub(crate) now_playing: NowPlaying,
 }
 
 /// Asks the engine for something.
@@ -75,6 +84,8 @@ struct Shared {
     muxes: Muxes,
     audience: Audience,
     on_air: watch::Receiver<bool>,
+    now_playing: NowPlaying,
+    hls: Hls,
     router: Router,
 }
 
@@ -158,17 +169,31 @@ impl Server {
             .merge(page::routes())
             .merge(api::routes(&serving))
             .merge(frames::routes(&serving))
+            .merge(snapshot::routes(
+                serving.encoders.clone(),
+                serving.on_air.clone(),
+            ))
             .merge(whep::routes(leg, serving.on_air.clone()))
             .merge(whip::routes(reception))
             .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));
+        let ended = CancellationToken::new();
+        let hls = Hls::start(
+            runtime,
+            serving.muxes.clone(),
+            serving.encoders,
+            serving.audience.clone(),
+            serving.on_air.clone(),
+            &ended,
+        );
         let shared = Arc::new(Shared {
             muxes: serving.muxes,
             audience: serving.audience.clone(),
             on_air: serving.on_air.clone(),
+            now_playing: serving.now_playing,
+            hls,
             router,
         });
-        let ended = CancellationToken::new();
         runtime.spawn(let_go_off_air(
             serving.on_air,
             serving.audience,

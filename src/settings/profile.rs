@@ -31,6 +31,10 @@ pub struct Profile {
     pub audio_bitrate: Option<String>,
     /// Time between key frames.
     pub key_interval: Option<String>,
+    /// Width and rate of the GIF.
+    pub gif: Option<String>,
+    /// Rate of the MJPEG stream.
+    pub mjpeg: Option<String>,
     /// Where to listen.
     pub listen: Option<String>,
     /// Share on this network.
@@ -45,8 +49,12 @@ pub struct Profile {
     pub whip: Vec<String>,
     /// Janus rooms, signalling servers and others that speak WebRTC.
     pub webrtc: Vec<String>,
+    /// Where the title of what plays now comes from.
+    pub now_playing: Option<String>,
     /// Files to record to.
     pub record: Vec<PathBuf>,
+    /// When recordings go on in a new file.
+    pub record_split: Option<String>,
 }
 
 impl Profile {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::error::SpecError;
+use crate::{error::SpecError, output::Split};
 
 /// `1280x720`: even numbers from 16 to 4096.
 pub fn size(text: &str) -> Result<(u32, u32), SpecError> {
@@ -12,6 +12,22 @@ pub fn size(text: &str) -> Result<(u32, u32), SpecError> {
     text.split_once(['x', 'X', '×'])
         .and_then(|(w, h)| Some((side(w)?, side(h)?)))
         .ok_or_else(|| SpecError::Size(text.to_string()))
+}
+
+/// `480@8` or `@8`: a width in pixels (64 to 1920) and pictures per second (1 to 30).
+pub fn stills(text: &str) -> Result<(Option<u32>, u32), SpecError> {
+    let parse = || {
+        let (width, fps) = text.split_once('@')?;
+        let fps = fps.parse().ok().filter(|n| (1..=30).contains(n))?;
+        match width {
+            "" => Some((None, fps)),
+            _ => {
+                let width = width.parse().ok().filter(|n| (64..=1920).contains(n))?;
+                Some((Some(width), fps))
+            }
+        }
+    };
+    parse().ok_or_else(|| SpecError::Stills(text.to_string()))
 }
 
 /// `2500k`, `2.5M` or plain bit/s; from 6 kbit/s to 200 Mbit/s.
@@ -47,6 +63,34 @@ pub fn time(text: &str) -> Result<Duration, SpecError> {
         .ok_or_else(|| SpecError::Time(text.to_string()))
 }
 
+/// When a recording goes on in a new file: a time (`90s`, `30m`, `2h`) from 1 s on, or a size (`500M`, `2G`) from 1 MB on.
+/// Small letters are times, capitals are bytes.
+pub fn split(text: &str) -> Result<Split, SpecError> {
+    let bad = || SpecError::RecordSplit(text.to_string());
+    let unit = text.chars().next_back().ok_or_else(bad)?;
+    let number = text.strip_suffix(unit).and_then(|n| n.parse::<f64>().ok());
+    let number = number.filter(|n| n.is_finite()).ok_or_else(bad)?;
+    let time = |seconds: f64| {
+        let fits = (1.0..3.2e8).contains(&seconds);
+        fits.then(|| Split::Time(Duration::from_secs_f64(seconds)))
+    };
+    let size = |bytes: f64| {
+        (1e6..1e15)
+            .contains(&bytes)
+            .then_some(Split::Size(bytes as u64))
+    };
+    match unit {
+        's' => time(number),
+        'm' => time(number * 60.0),
+        'h' => time(number * 3600.0),
+        'M' => size(number * 1e6),
+        'G' => size(number * 1e9),
+        'T' => size(number * 1e12),
+        _ => None,
+    }
+    .ok_or_else(bad)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,8 +101,14 @@ mod tests {
         assert_eq!(bitrate("2500k"), Ok(2_500_000));
         assert_eq!(bitrate("2.5M"), Ok(2_500_000));
         assert_eq!(bitrate("64000"), Ok(64_000));
+        assert_eq!(stills("480@8"), Ok((Some(480), 8)));
+        assert_eq!(stills("@5"), Ok((None, 5)));
         assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(time("2"), time("2s"));
+        assert_eq!(split("90s"), Ok(Split::Time(Duration::from_secs(90))));
+        assert_eq!(split("30m"), split("0.5h"));
+        assert_eq!(split("2G"), Ok(Split::Size(2_000_000_000)));
+        assert_eq!(split("500M"), split("0.5G"));
     }
 
     #[test]
@@ -75,11 +125,21 @@ mod tests {
         ] {
             assert!(size(bad).is_err(), "{bad}");
         }
+        for bad in [
+            "", "8", "480", "480@", "480@0", "9@8", "480@99", "a@b", "480@8@8",
+        ] {
+            assert!(stills(bad).is_err(), "{bad}");
+        }
         for bad in ["", "k", "-1k", "0", "1e30", "NaN", "inf", "2500kk"] {
             assert!(bitrate(bad).is_err(), "{bad}");
         }
         for bad in ["", "s", "-1", "0", "NaN", "1e300"] {
             assert!(time(bad).is_err(), "{bad}");
+        }
+        for bad in [
+            "", "30", "m", "-1m", "0s", "NaNm", "infG", "1k", "10é", "0.1M", "1ms",
+        ] {
+            assert!(split(bad).is_err(), "{bad}");
         }
     }
 }

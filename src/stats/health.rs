@@ -21,10 +21,17 @@ pub fn health(status: &Status, dropped_now: u64) -> String {
     let failing = status
         .outputs
         .iter()
-        .find(|o| matches!(o.state.as_str(), "waiting" | "failed"));
+        .find(|o| matches!(o.state.as_str(), "waiting" | "failed") && !o.paused);
     if let Some(output) = failing {
         let why = output.error.clone().unwrap_or_default();
         return format!("{}: {why}", output.name);
+    }
+    let warned = status
+        .outputs
+        .iter()
+        .find_map(|o| Some((&o.name, o.warning.as_ref()?)));
+    if let Some((name, warning)) = warned {
+        return format!("{name}: {warning}");
     }
     if is_too_slow(dropped_now) {
         return "The encoder is too slow for this computer. Choose a smaller size or a lower frame rate.".into();
@@ -69,6 +76,29 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_told_and_a_pause_is_no_trouble() {
+        let row = |warning: Option<&str>, paused| OutputRow {
+            name: "show".into(),
+            kind: "record".into(),
+            enabled: true,
+            state: if paused { "waiting" } else { "live" }.into(),
+            url: String::new(),
+            bitrate: 0,
+            bytes: 0,
+            dropped: 0,
+            mount: None,
+            error: None,
+            warning: warning.map(String::from),
+            paused,
+        };
+        let mut status = fine();
+        status.outputs.push(row(None, true));
+        assert_eq!(health(&status, 0), "Everything is fine.");
+        status.outputs.push(row(Some("The disk fills up."), false));
+        assert_eq!(health(&status, 5), "show: The disk fills up.");
+    }
+
+    #[test]
     fn a_failing_output_is_named_before_a_slow_encoder() {
         let mut status = fine();
         status.outputs.push(OutputRow {
@@ -79,7 +109,11 @@ mod tests {
             url: String::new(),
             bitrate: 0,
             bytes: 0,
+            dropped: 0,
+            mount: None,
             error: Some("It cannot be reached.".into()),
+            warning: None,
+            paused: false,
         });
         assert_eq!(health(&status, 5), "radio: It cannot be reached.");
         assert!(health(&fine(), 5).starts_with("The encoder"));

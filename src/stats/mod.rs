@@ -113,8 +113,31 @@ pub struct OutputRow {
     pub bitrate: u64,
     /// Bytes taken since it was switched on.
     pub bytes: u64,
+    /// Pieces of the stream that were left out because the other side was too slow.
+    #[serde(default)]
+    pub dropped: u64,
+    /// What an Icecast server says of the mount, where it may be asked.
+    #[serde(default)]
+    pub mount: Option<MountRow>,
     /// Why it is waiting or failed, and what to do.
     pub error: Option<String>,
+    /// What will stop it soon, and what to do.
+    #[serde(default)]
+    pub warning: Option<String>,
+    /// Waiting because the user wants it to: a recording that pauses.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// What an Icecast server says of a mount.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MountRow {
+    /// Listeners now, relays among them.
+    pub listeners: u64,
+    /// The most at one time.
+    pub peak: u64,
+    /// Bytes sent to listeners.
+    pub bytes: u64,
 }
 
 /// One viewer.
@@ -122,7 +145,7 @@ pub struct OutputRow {
 pub struct ViewerRow {
     /// Number.
     pub id: u64,
-    /// `http`, `webrtc` or `icecast`.
+    /// `http`, `hls`, `webrtc` or `icecast`.
     pub transport: Transport,
     /// `webm`, or the codecs for WebRTC.
     pub format: String,
@@ -163,7 +186,7 @@ impl From<&Viewer> for ViewerRow {
             rtt_ms: v.counters.rtt_ms(),
             loss: v.counters.loss(),
             dropped: v.counters.dropped(),
-            rung: "full".into(),
+            rung: if v.counters.low() { "low" } else { "full" }.into(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{FIRST_FRAME, Order, Shared};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     },
     serve::Server,
     source::{Sources, Spec},
+    title,
 };
 
 /// Carries out what is asked, one thing after the other.
@@ -27,6 +29,8 @@ pub(super) struct Director {
     pub(super) outputs: Outputs,
     pub(super) preview: Option<PreviewPipeline>,
     pub(super) _server: Server,
+    /// Follows the title of what plays now.
+    pub(super) _title: Option<AbortOnDropHandle<()>>,
 }
 
 impl Director {
@@ -75,7 +79,10 @@ impl Director {
             Command::RemoveSource(id) => self.remove_source(id).await,
             Command::MoveSource(id, place) => self.move_source(id, place),
             Command::SetFraming(id, framing) => self.sources.frame(id, framing),
-            Command::SetStrip(id, strip) => self.sources.mix(id, strip),
+            // Listening to one source alone starts a pipeline.
+            Command::SetStrip(id, strip) => {
+                tokio::task::block_in_place(|| self.sources.mix(id, strip))
+            }
             Command::Play(id, what) => self.sources.play(id, what).await,
             Command::SetLayout(layout, how) => self.set_layout(layout, how),
             Command::SetOverlays(overlays) => self.set_overlays(overlays).await,
@@ -86,8 +93,13 @@ impl Director {
                 Ok(())
             }
             Command::SetOutput(spec) => {
-                if let Target::Record { path, overwrite } = &spec.target {
-                    output::check_recording(path, *overwrite)?;
+                if let Target::Record {
+                    path,
+                    overwrite,
+                    split,
+                } = &spec.target
+                {
+                    output::check_recording(path, *overwrite, *split)?;
                 }
                 self.outputs.set(spec).await;
                 Ok(())
@@ -102,6 +114,15 @@ impl Director {
             Command::EnableOutput(name, on) => match self.outputs.enable(&name, on).await {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchOutput(name)),
+            },
+            Command::SetNowPlaying(text) => {
+                self.shared.now_playing.set(title::clean(&text));
+                Ok(())
+            }
+            Command::PauseOutput(name, on) => match self.outputs.pause(&name, on) {
+                Some(true) => Ok(()),
+                Some(false) => Err(StudioError::NotPausable(name)),
+                None => Err(StudioError::NoSuchOutput(name)),
             },
             Command::Kick(id) => match self.shared.audience.kick(id) {
                 true => Ok(()),
@@ -223,13 +244,18 @@ impl Director {
     }
 
     fn set_encoding(&mut self, settings: EncodeSettings) -> Result<(), StudioError> {
-        settings.installed()?;
+        // An encoder that was wished for is tried.
+        tokio::task::block_in_place(|| settings.installed())?;
         let old = self.shared.encoding.lock().clone();
         if (old.width, old.height, old.fps) != (settings.width, settings.height, settings.fps) {
             return Err(StudioError::OnlyAtStart("The size and rate of the picture"));
         }
-        let codecs = |s: &EncodeSettings| (s.video, s.audio, s.key_interval);
-        if codecs(&old) != codecs(&settings) && *self.shared.air.borrow() != AirState::Off {
+        let same = EncodeSettings {
+            video_bitrate: settings.video_bitrate,
+            audio_bitrate: settings.audio_bitrate,
+            ..old.clone()
+        };
+        if same != settings && *self.shared.air.borrow() != AirState::Off {
             return Err(StudioError::OnlyOffAir("The codec"));
         }
         *self.shared.encoding.lock() = settings.clone();

@@ -21,10 +21,11 @@ use crate::{
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{
-        AirState, Command, Event, MediaKind, Outcome, OutputStatus, Progress, SourceId,
-        SourceState, SourceStatus,
+        AirState, Command, Event, MediaKind, Outcome, OutputState, OutputStatus, Progress,
+        SourceId, SourceState, SourceStatus,
     },
     mux::Muxes,
+    now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies, Target},
     program::{
         Levels, Program,
@@ -35,7 +36,8 @@ use crate::{
         AudioSpec, Board, Device, SourceNews, Sources, Spec, Surroundings, VideoSpec, Watch,
         frames::Inboxes, guest::Seats,
     },
-    stats::{self, LevelRow, OutputRow, SourceRow, Status, ViewerRow},
+    stats::{self, LevelRow, MountRow, OutputRow, SourceRow, Status, ViewerRow},
+    title::{self, TitleSource},
 };
 use director::Director;
 use rates::Rates;
@@ -72,6 +74,8 @@ pub struct StudioOptions {
     pub api_token: String,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
+    /// Where the title of what plays now comes from; `None` if it is typed.
+    pub now_playing: Option<TitleSource>,
 }
 
 /// The engine. Clones are handles of the same; when the last is dropped, everything ends.
@@ -109,6 +113,7 @@ struct Shared {
     /// To the director, as long as there is one.
     orders: mpsc::WeakUnboundedSender<Order>,
     outputs: output::Board,
+    now_playing: NowPlaying,
     rates: Mutex<Rates>,
 }
 
@@ -125,8 +130,13 @@ impl Studio {
             return Err(SpecError::Conflict("--video none", "--audio none").into());
         }
         for output in &options.outputs {
-            if let Target::Record { path, overwrite } = &output.target {
-                output::check_recording(path, *overwrite)?;
+            if let Target::Record {
+                path,
+                overwrite,
+                split,
+            } = &output.target
+            {
+                output::check_recording(path, *overwrite, *split)?;
             }
         }
         // Each viewer is a descriptor. What the system refuses, it refuses.
@@ -151,7 +161,10 @@ impl Studio {
         };
         let program = Program::start(&options.encoding, tracks, refuse())?;
         let encoders = Encoders::new(program.out().clone(), options.encoding.clone(), refuse());
-        encode::find_out();
+        encode::find_out({
+            let tell = tell(&events);
+            move || tell(Event::Abilities)
+        });
         let clock = program.out().clock().clone();
         let muxes = Muxes::new(handle.clone(), encoders.clone(), clock.clone());
         let audience = Audience::new({
@@ -163,6 +176,7 @@ impl Studio {
                 })
             }
         });
+        let now_playing = NowPlaying::default();
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -171,6 +185,7 @@ impl Studio {
                 encoders: encoders.clone(),
                 muxes: muxes.clone(),
                 audience: audience.clone(),
+                now_playing: now_playing.clone(),
             },
             {
                 let tell = tell(&events);
@@ -210,6 +225,7 @@ impl Studio {
             overlays: Mutex::default(),
             orders: orders.downgrade(),
             outputs: outputs.board(),
+            now_playing: now_playing.clone(),
             rates: Mutex::default(),
         });
         let on_air = watch::Sender::new(false);
@@ -229,6 +245,7 @@ impl Studio {
                 inboxes,
                 control: control(Arc::downgrade(&shared)),
                 seats,
+                now_playing: now_playing.clone(),
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
@@ -241,7 +258,11 @@ impl Studio {
         let address = server.address();
         handle.spawn(tell_devices(Arc::downgrade(&shared), devices));
         handle.spawn(rates::follow(Arc::downgrade(&shared)));
+        handle.spawn(tell_title(Arc::downgrade(&shared), now_playing.subscribe()));
         let director = Director {
+            _title: options
+                .now_playing
+                .map(|source| title::follow(&handle, source, now_playing)),
             shared: shared.clone(),
             on_air,
             sources,
@@ -361,6 +382,11 @@ impl Studio {
             .collect()
     }
 
+    /// An output as it was asked for, to be changed; it holds passwords.
+    pub fn output(&self, name: &str) -> Option<OutputSpec> {
+        self.0.shared.outputs.spec(name)
+    }
+
     /// Everybody who watches.
     pub fn viewers(&self) -> Vec<Viewer> {
         self.0.shared.audience.viewers()
@@ -369,6 +395,11 @@ impl Studio {
     /// The most who watched at one time.
     pub fn peak_viewers(&self) -> usize {
         self.0.shared.audience.peak()
+    }
+
+    /// What plays now, in one line; empty is nothing.
+    pub fn now_playing(&self) -> String {
+        self.0.shared.now_playing.get()
     }
 
     /// Cameras and microphones plugged in.
@@ -472,6 +503,16 @@ async fn tell_devices(shared: Weak<Shared>, devices: Watch) {
     }
 }
 
+async fn tell_title(shared: Weak<Shared>, mut title: watch::Receiver<String>) {
+    while title.changed().await.is_ok() {
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let text = title.borrow_and_update().clone();
+        shared.tell(Event::NowPlaying(text));
+    }
+}
+
 impl Shared {
     fn tell(&self, event: Event) {
         // Nobody listening is nobody's fault.
@@ -501,7 +542,19 @@ impl Shared {
             sources,
             outputs: outputs
                 .iter()
-                .map(|(status, bytes)| output_row(status, *bytes, rates.of_output(&status.name)))
+                .map(|(status, bytes)| {
+                    let row = output_row(status, *bytes, rates.of_output(&status.name));
+                    let numbers = self.outputs.numbers(&status.name);
+                    OutputRow {
+                        dropped: numbers.dropped,
+                        mount: numbers.mount.map(|m| MountRow {
+                            listeners: m.listeners,
+                            peak: m.peak,
+                            bytes: m.bytes,
+                        }),
+                        ..row
+                    }
+                })
                 .collect(),
             viewers: self
                 .audience
@@ -557,6 +610,10 @@ fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
         url: s.url.clone(),
         bitrate,
         bytes,
+        dropped: 0,
+        mount: None,
         error: s.state.error().map(with_remedy),
+        warning: s.warning.as_ref().map(with_remedy),
+        paused: s.state == OutputState::Paused,
     }
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What can be done in the window: each action becomes a command to the engine, or a question first.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
 use studio::{
     message::Command,
-    output::{OutputSpec, Target},
+    output::{OutputSpec, Target, literal_name},
 };
 
 use super::{
@@ -69,25 +72,23 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
 }
 
 fn outputs(on: &Installer) {
-    on.plain("add-icecast", |window, _| {
+    on.with::<String>("add-output", |window, _, kind| {
         window.reveal_outputs();
-        window.outputs().ask(None);
+        window.outputs().ask(&kind);
     });
     on.with::<String>("edit-output", |window, bridge, name| {
-        if let Some(OutputSpec {
-            target: Target::Icecast(target),
-            ..
-        }) = bridge.output(&name)
-        {
-            window.outputs().ask(Some((&name, &target)));
+        if let Some(spec) = bridge.output(&name) {
+            window.outputs().change(&spec);
         }
     });
     on.plain("add-recording", |window, bridge| {
         let chosen = files::save(window);
-        // The dialog has asked already whether an existing file may go.
-        with_bridge(bridge, chosen, |bridge, path: PathBuf| {
-            record_to(bridge, path, true)
+        with_bridge(bridge, chosen, |bridge, (path, asked): (PathBuf, bool)| {
+            record_to(bridge, path, asked)
         });
+    });
+    on.with::<(String, bool)>("pause-output", |_, bridge, (name, wanted)| {
+        bridge.command(Command::PauseOutput(name, wanted))
     });
     on.with::<(String, bool)>("enable-output", |_, bridge, (name, wanted)| {
         enable(bridge, &name, wanted)
@@ -124,28 +125,29 @@ fn record_to(bridge: &Bridge, path: PathBuf, overwrite: bool) {
     bridge.command(Command::SetOutput(OutputSpec {
         name: bridge.free_name(&words::file(&path)),
         enabled: true,
-        target: Target::Record { path, overwrite },
+        target: record_target(&path, overwrite),
     }));
+}
+
+/// One file of this name, whatever is in it.
+fn record_target(path: &Path, overwrite: bool) -> Target {
+    Target::Record {
+        path: literal_name(path),
+        overwrite,
+        split: None,
+    }
 }
 
 /// A recording that is switched on again goes to a new file: what it wrote before stays.
 fn enable(bridge: &Bridge, name: &str, wanted: bool) {
-    let recorded = bridge.output(name).and_then(|spec| {
-        if let Target::Record { path, .. } = spec.target
-            && path.exists()
-        {
-            return Some(path);
-        }
-        None
-    });
+    let item = find(&bridge.model().outputs, |o: &OutputItem| o.name() == name);
+    let recorded = item.and_then(|(_, item)| item.path());
+    let recorded = recorded.filter(|path| path.exists());
     bridge.command(match (wanted, recorded) {
         (true, Some(path)) => Command::SetOutput(OutputSpec {
             name: name.to_string(),
             enabled: true,
-            target: Target::Record {
-                path: files::beside(&path),
-                overwrite: false,
-            },
+            target: record_target(&files::beside(&path), false),
         }),
         (wanted, _) => Command::EnableOutput(name.to_string(), wanted),
     });

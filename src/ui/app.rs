@@ -59,7 +59,7 @@ fn open(app: &adw::Application, options: StudioOptions, drawing: Drawing, failed
         let bridge = {
             let video = options.video.iter().cloned().map(Spec::Video);
             let sources = video.chain(options.audio.iter().cloned().map(Spec::Audio));
-            Bridge::new(studio, options.outputs.clone(), sources.collect())
+            Bridge::new(studio, sources.collect())
         };
         if let Some(error) = fallback {
             let link = bridge.model().broadcast.link();

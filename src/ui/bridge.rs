@@ -12,7 +12,6 @@ mod asking;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::Rc,
     thread,
     time::SystemTime,
@@ -21,16 +20,16 @@ use std::{
 use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
-    encode::EncodeSettings,
+    encode::{CODECS, EncodeSettings, known_ability},
     error::StudioError,
-    message::{AirState, Event, OutputStatus, SourceId, SourceStatus},
-    output::OutputSpec,
+    message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
     source::{Device, Spec},
     stats::Status,
 };
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
+    codec_choice::word_in_force,
     health, link,
     model::{Air, Model, OutputItem, SourceItem, ViewerItem, find, items},
     notice, picker, words,
@@ -46,8 +45,6 @@ pub struct Bridge {
     devices: RefCell<Vec<Device>>,
     devices_known: Cell<bool>,
     encoding: RefCell<EncodeSettings>,
-    /// Outputs as they were asked for, with their passwords, so that one can be changed without typing it all again.
-    specs: RefCell<BTreeMap<String, OutputSpec>>,
     /// Sources as they were asked for: what is told of a link has no password.
     asked: RefCell<Vec<Spec>>,
     /// What the menu of sources holds.
@@ -59,8 +56,8 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Follow this engine, which was started with these outputs and sources.
-    pub fn new(studio: Studio, outputs: Vec<OutputSpec>, sources: Vec<Spec>) -> Rc<Bridge> {
+    /// Follow this engine, which was started with these sources.
+    pub fn new(studio: Studio, sources: Vec<Spec>) -> Rc<Bridge> {
         let news = forward(&studio);
         let bridge = Rc::new(Bridge {
             encoding: RefCell::new(studio.encoding()),
@@ -68,7 +65,6 @@ impl Bridge {
             model: Model::new(),
             devices: RefCell::default(),
             devices_known: Cell::new(false),
-            specs: RefCell::new(outputs.into_iter().map(|o| (o.name.clone(), o)).collect()),
             asked: RefCell::new(sources),
             picked: RefCell::default(),
             live_since: Cell::new(None),
@@ -129,6 +125,9 @@ impl Bridge {
         }
         self.take(Event::Air(self.studio.air()));
         self.take(Event::Encoding(self.studio.encoding()));
+        if CODECS.iter().all(|c| known_ability(c).is_some()) {
+            self.take(Event::Abilities);
+        }
         let (sources, outputs, viewers) = (
             self.studio.sources(),
             self.studio.outputs(),
@@ -191,7 +190,6 @@ impl Bridge {
             }
             Event::OutputRemoved(name) => {
                 keep(&model.outputs, |item: &OutputItem| item.name() != name);
-                self.specs.borrow_mut().remove(&name);
                 self.after_outputs();
             }
             Event::ViewerJoined(viewer) => {
@@ -212,12 +210,14 @@ impl Bridge {
             }
             Event::Encoding(settings) => {
                 let broadcast = &model.broadcast;
-                broadcast.set_video_codec(settings.video.name);
-                broadcast.set_audio_codec(settings.audio.name);
+                broadcast.set_video_codec(word_in_force(&settings, MediaKind::Video));
+                broadcast.set_audio_codec(word_in_force(&settings, MediaKind::Audio));
                 broadcast.set_video_kbit((settings.video_bitrate / 1000) as u32);
                 broadcast.set_audio_kbit((settings.audio_bitrate / 1000) as u32);
                 self.encoding.replace(settings);
             }
+            Event::Abilities => model.broadcast.set_abilities_known(true),
+            Event::NowPlaying(text) => model.broadcast.set_now_playing(text),
             Event::Refused(error) => self.refused(&error),
         }
     }

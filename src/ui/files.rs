@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
+use studio::{
+    encode::Tracks,
+    output::{RECORD_KINDS, RecordKind},
+};
 
 use super::window::Window;
 
@@ -77,8 +81,9 @@ fn everything() -> gtk::FileFilter {
     all
 }
 
-/// Ask where to record to; the name gets an ending that can be recorded.
-pub fn save(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
+/// Ask where to record to, and as what kind of file. Comes with whether an existing file of that name may be replaced: only
+/// if the dialog has asked about this very name.
+pub fn save(window: &Window) -> impl Future<Output = Option<(PathBuf, bool)>> + 'static {
     let title = gettext("Record to a file");
     let dialog = chooser(window, title, gtk::FileChooserAction::Save);
     let proposed = new_recording();
@@ -86,9 +91,35 @@ pub fn save(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static 
         // A folder that is not there leaves the dialog where it was last.
         let _ = dialog.set_current_folder(Some(&gio::File::for_path(folder)));
     }
-    dialog.set_current_name(&super::words::file(&proposed));
-    let path = chosen(dialog);
-    async move { path.await.map(with_ending) }
+    dialog.set_current_name(&super::words::file(&proposed.with_extension("")));
+    for kind in kinds() {
+        let filter = gtk::FileFilter::new();
+        filter.set_name(Some(&format!("{} (.{})", kind.label, kind.ending)));
+        filter.add_pattern(&format!("*.{}", kind.ending));
+        dialog.add_filter(&filter);
+    }
+    async move {
+        if dialog.run_future().await != gtk::ResponseType::Accept {
+            return None;
+        }
+        let filter = dialog.filter().and_then(|filter| filter.name());
+        let kind = kinds().find(|kind| filter.as_ref().is_some_and(|f| f.starts_with(kind.label)));
+        let chosen = dialog.file()?.path()?;
+        let path = with_ending(chosen.clone(), kind.map_or("webm", |kind| kind.ending));
+        Some(match path == chosen {
+            true => (path, true),
+            false => (beside(&path), false),
+        })
+    }
+}
+
+/// Kinds of file that this computer can record; the usual one first.
+fn kinds() -> impl Iterator<Item = &'static RecordKind> {
+    let both = Tracks {
+        video: true,
+        audio: true,
+    };
+    RECORD_KINDS.iter().filter(move |kind| kind.works(both))
 }
 
 async fn chosen(dialog: gtk::FileChooserNative) -> Option<PathBuf> {
@@ -96,13 +127,13 @@ async fn chosen(dialog: gtk::FileChooserNative) -> Option<PathBuf> {
     accepted.then(|| dialog.file()?.path()).flatten()
 }
 
-/// Recordings are WebM unless their name says Matroska.
-fn with_ending(path: PathBuf) -> PathBuf {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("webm" | "mkv") => path,
-        _ => {
+/// A recording's kind is told by its name, and else by what was chosen.
+fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
+    match RecordKind::of(&path) {
+        Some(_) => path,
+        None => {
             let mut name = path.into_os_string();
-            name.push(".webm");
+            name.push(format!(".{ending}"));
             name.into()
         }
     }
@@ -186,8 +217,8 @@ mod tests {
 
     #[test]
     fn names_get_an_ending_that_can_be_recorded() {
-        assert_eq!(with_ending("/a/b".into()), PathBuf::from("/a/b.webm"));
-        assert_eq!(with_ending("/a/b.mkv".into()), PathBuf::from("/a/b.mkv"));
-        assert_eq!(with_ending("/a/v1.2".into()), PathBuf::from("/a/v1.2.webm"));
+        for (name, named) in [("b", "b.mp4"), ("b.mkv", "b.mkv"), ("v1.2", "v1.2.mp4")] {
+            assert_eq!(with_ending(name.into(), "mp4"), PathBuf::from(named));
+        }
     }
 }

@@ -45,7 +45,7 @@
 //! | add a source, an output | push button | `Add source`, `Add output` |
 //! | outputs other than this computer | list | `Other outputs` |
 //! | switch of an output | check box | `Send to NAME`, of a recording `Record NAME` |
-//! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME` |
+//! | buttons of an output | push button | `Try NAME now`, `Change NAME`, `Show NAME in its folder`, `Remove NAME`; of a recording `Pause recording NAME`, `Go on recording NAME` |
 //! | sound | level bar | `Sound level` |
 //! | codec, bitrates | combo box, spin buttons | `Picture codec`, `Picture bitrate`, `Sound bitrate` |
 //! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |
@@ -56,6 +56,7 @@
 mod actions;
 mod app;
 mod bridge;
+mod codec_choice;
 mod controls;
 mod device_row;
 mod drag;
@@ -66,7 +67,6 @@ mod files;
 mod first_sources;
 mod glyph;
 mod health;
-mod icecast_form;
 mod intake;
 mod layout_bar;
 mod link;
@@ -75,6 +75,8 @@ mod meter;
 mod model;
 mod notice;
 mod notice_bar;
+mod output_form;
+mod output_kinds;
 mod output_row;
 mod outputs;
 mod overlay_form;
@@ -157,11 +159,12 @@ mod tests {
             listen: ([127, 0, 0, 1], 0).into(),
             api_token: "token".into(),
             outputs: vec![],
+            now_playing: None,
         })
         .unwrap();
         let app = adw::Application::builder().build();
         app.register(gtk::gio::Cancellable::NONE).unwrap();
-        let bridge = Bridge::new(studio, vec![], vec![]);
+        let bridge = Bridge::new(studio, vec![]);
         let window = Window::new(&app, bridge.clone(), Drawing::Software);
         let air = window.lookup_action("air").unwrap();
         assert!(air.is_enabled(), "Go live can be pressed");
@@ -184,6 +187,7 @@ mod tests {
             kind: "icecast",
             url: "icecast://h:8000/m".into(),
             enabled: true,
+            warning: None,
             state: OutputState::Failed(OutputError::Denied {
                 host: "h:8000".into(),
             }),

@@ -4,10 +4,13 @@
 //! Each `match` names every variant, so a new error does not compile until it has words here. The engine's own
 //! words (what GStreamer or the system says) are kept as they come.
 
-use gettextrs::gettext;
-use studio::error::{
-    OutputError, PictureError, PortalError, ScreenError, ServeError, SourceError, SpecError,
-    StudioError,
+use gettextrs::{gettext, ngettext};
+use studio::{
+    error::{
+        OutputError, PictureError, PortalError, ScreenError, ServeError, SourceError, SpecError,
+        StudioError,
+    },
+    output::record_endings,
 };
 
 use super::words::{file, fill};
@@ -138,6 +141,10 @@ pub fn studio(error: &StudioError) -> Notice {
             ),
             gettext("Add it again if you need it."),
         ),
+        StudioError::NotPausable(name) => Notice::new(
+            fill(gettext("{name} cannot pause."), &[("name", name)]),
+            gettext("Only a recording that runs can pause."),
+        ),
     }
 }
 
@@ -175,6 +182,13 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("text", text)],
             ),
             gettext("Use one such as rgba:640x480@30."),
+        ),
+        SpecError::Stills(text) => Notice::new(
+            fill(
+                gettext("“{text}” is no size and rate for single pictures."),
+                &[("text", text)],
+            ),
+            gettext("Write width and pictures per second, for example 480@8."),
         ),
         SpecError::Size(text) => Notice::new(
             fill(
@@ -259,6 +273,13 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("feature", feature)],
             ),
         ),
+        SpecError::TitleSource(text) => Notice::new(
+            fill(
+                gettext("“{text}” is nothing that titles can come from."),
+                &[("text", text)],
+            ),
+            gettext("Use file:PATH or mpris."),
+        ),
         SpecError::Listen(address) => Notice::new(
             fill(
                 gettext("Aerial cannot be reached at “{address}”."),
@@ -271,7 +292,24 @@ pub fn spec(error: &SpecError) -> Notice {
                 gettext("{name} cannot be recorded: its ending is not known."),
                 &[("name", &file(path))],
             ),
-            gettext("Let the name end in .webm or .mkv."),
+            fill(
+                gettext("Let the name end in {endings}."),
+                &[("endings", &record_endings())],
+            ),
+        ),
+        SpecError::RecordPattern { path, code } => Notice::new(
+            fill(
+                gettext("{name} cannot be recorded: {code} stands for no date, time or number."),
+                &[("name", &file(path)), ("code", code)],
+            ),
+            gettext("Write %% for a percent sign."),
+        ),
+        SpecError::RecordSplit(text) => Notice::new(
+            fill(
+                gettext("“{text}” is neither a time nor a size to split a recording at."),
+                &[("text", text)],
+            ),
+            gettext("Write a time such as 30m, or a size such as 2G."),
         ),
         SpecError::RecordFolder { folder, .. } => Notice::new(
             fill(
@@ -559,9 +597,9 @@ pub fn output(error: &OutputError) -> Notice {
             fill(gettext("{host} refused the password."), &[("host", host)]),
             gettext("Enter the server’s source password again."),
         ),
-        OutputError::Refused { host, mount } => Notice::new(
+        OutputError::MountInUse { host, mount } => Notice::new(
             fill(
-                gettext("{host} refused {mount}: it is in use, or the server is full."),
+                gettext("{host} refused {mount}: it is in use."),
                 &[("host", host), ("mount", mount)],
             ),
             gettext("Choose another mount, or wait until it is free."),
@@ -573,6 +611,43 @@ pub fn output(error: &OutputError) -> Notice {
             ),
             gettext("Check the address and what the server allows."),
         ),
+        OutputError::ServerFull { host } => Notice::new(
+            fill(
+                gettext("{host} takes no more sources: it is full."),
+                &[("host", host)],
+            ),
+            gettext("Wait until another source ends, or raise the server’s limit."),
+        ),
+        OutputError::Refused { host, mount, why } => Notice::new(
+            fill(
+                gettext("{host} refused {mount}: {why}."),
+                &[("host", host), ("mount", mount), ("why", plain(why))],
+            ),
+            gettext("Check the mount and its settings on the server."),
+        ),
+        OutputError::Untrusted {
+            host,
+            why,
+            fingerprint,
+        } => Notice::new(
+            fill(
+                gettext("{host} has a certificate that is not trusted: {why}."),
+                &[("host", host), ("why", plain(why))],
+            ),
+            fill(
+                gettext(
+                    "If it is the right server all the same, its fingerprint is {fingerprint}.",
+                ),
+                &[("fingerprint", fingerprint)],
+            ),
+        ),
+        OutputError::NothingToSend { format } => Notice::new(
+            fill(
+                gettext("The program has nothing that {format} could carry."),
+                &[("format", format)],
+            ),
+            gettext("Choose another format."),
+        ),
         OutputError::Lost { host } => Notice::new(
             fill(
                 gettext("The connection to {host} was lost."),
@@ -583,6 +658,27 @@ pub fn output(error: &OutputError) -> Notice {
         OutputError::Stalled { host } => Notice::new(
             fill(gettext("{host} stopped taking data."), &[("host", host)]),
             gettext("Check your upload speed, or lower the bitrate."),
+        ),
+        OutputError::DiskFull { path } => Notice::new(
+            fill(
+                gettext("The disk is full. {name} ended there and can be played."),
+                &[("name", &file(path))],
+            ),
+            gettext("Make room on that disk, or record to another one."),
+        ),
+        OutputError::DiskFilling { minutes, .. } => Notice::new(
+            match *minutes {
+                0 => gettext("The disk has room for less than a minute more."),
+                n => fill(
+                    ngettext(
+                        "The disk has room for about {n} more minute.",
+                        "The disk has room for about {n} more minutes.",
+                        n.min(u64::from(u32::MAX)) as u32,
+                    ),
+                    &[("n", &n.to_string())],
+                ),
+            },
+            gettext("Make room on that disk, or end the recording."),
         ),
         OutputError::Unwritable { path, why } => unwritable(path, why),
         OutputError::Missing { element, package } => Notice::new(
@@ -685,6 +781,7 @@ mod tests {
             StudioError::Output(OutputError::Refused {
                 host: "h:8000".into(),
                 mount: "/a.webm".into(),
+                why: "not here".into(),
             }),
             StudioError::Spec(SpecError::RecordExists("/tmp/a.webm".into())),
         ];

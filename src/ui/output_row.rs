@@ -28,6 +28,8 @@ mod imp {
         #[template_child]
         pub retry: TemplateChild<gtk::Button>,
         #[template_child]
+        pub pause: TemplateChild<gtk::Button>,
+        #[template_child]
         pub edit: TemplateChild<gtk::Button>,
         #[template_child]
         pub folder: TemplateChild<gtk::Button>,
@@ -101,8 +103,32 @@ impl OutputRow {
             move |item| item.tone().mark(&*row.imp().dot)
         ));
         item.tone().mark(&*imp.dot);
+        item.bind_property("pausable", &*imp.pause, "visible")
+            .sync_create()
+            .build();
+        item.connect_paused_notify(glib::clone!(
+            #[weak]
+            row,
+            move |item| row.show_pause(item)
+        ));
+        row.show_pause(item);
         row.follow_switch(item);
         row
+    }
+
+    /// The button says what it does next.
+    fn show_pause(&self, item: &OutputItem) {
+        let button = &*self.imp().pause;
+        let (label, whole) = match item.paused() {
+            true => (gettext("Go on"), gettext("Go on recording {name}")),
+            false => (gettext("Pause"), gettext("Pause recording {name}")),
+        };
+        button.set_label(&label);
+        let whole = fill(whole, &[("name", &item.name())]);
+        button.update_property(&[Property::Label(&whole)]);
+        let target = (item.name(), !item.paused()).to_variant();
+        button.set_action_target_value(Some(&target));
+        button.set_action_name(Some("win.pause-output"));
     }
 
     /// The switch asks; what it shows is what the engine says.
@@ -144,10 +170,10 @@ impl OutputRow {
             button.set_action_target_value(Some(&target));
         }
         imp.icon.set_icon_name(Some(match kind {
-            OutputKind::Icecast | OutputKind::Push => "network-transmit-symbolic",
+            OutputKind::Push => "network-transmit-symbolic",
             OutputKind::Record => "media-record-symbolic",
         }));
-        imp.edit.set_visible(kind == OutputKind::Icecast);
+        imp.edit.set_visible(kind == OutputKind::Push);
         imp.folder.set_visible(kind == OutputKind::Record);
         let labels = [
             (
@@ -165,7 +191,7 @@ impl OutputRow {
         for (widget, label) in labels {
             let label = match (kind, widget.is::<gtk::Switch>()) {
                 (OutputKind::Record, true) => gettext("Record {name}"),
-                (OutputKind::Record | OutputKind::Icecast | OutputKind::Push, _) => label,
+                (OutputKind::Record | OutputKind::Push, _) => label,
             };
             let label = fill(label, &[("name", &name)]);
             if let Some(switch) = widget.downcast_ref::<gtk::Switch>() {

@@ -3,12 +3,16 @@
 
 use std::rc::Rc;
 
-use adw::subclass::prelude::*;
-use gtk::{CompositeTemplate, gio, glib, prelude::*};
-use studio::output::IcecastTarget;
+use adw::{prelude::*, subclass::prelude::*};
+use gtk::{CompositeTemplate, gio, glib};
+use studio::{message::Command, output::OutputSpec};
 
 use super::{
-    bridge::Bridge, icecast_form::IcecastForm, model::OutputItem, output_row::OutputRow,
+    bridge::Bridge,
+    model::{Broadcast, OutputItem},
+    output_form::{OutputForm, kind_of},
+    output_kinds,
+    output_row::OutputRow,
     server_card::ServerCard,
 };
 
@@ -25,7 +29,9 @@ mod imp {
         #[template_child]
         pub outputs: TemplateChild<gtk::ListBox>,
         #[template_child]
-        pub form: TemplateChild<IcecastForm>,
+        pub now_playing: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub form: TemplateChild<OutputForm>,
     }
 
     #[glib::object_subclass]
@@ -36,7 +42,7 @@ mod imp {
 
         fn class_init(class: &mut Self::Class) {
             ServerCard::ensure_type();
-            IcecastForm::ensure_type();
+            OutputForm::ensure_type();
             class.bind_template();
         }
 
@@ -77,6 +83,7 @@ impl OutputsPanel {
             move |outputs: &gio::ListStore, _, _, _| list.set_visible(outputs.n_items() > 0)
         ));
         list.set_visible(outputs.n_items() > 0);
+        self.follow_title(bridge);
         imp.form.bind(
             bridge,
             glib::clone!(
@@ -87,10 +94,44 @@ impl OutputsPanel {
         );
     }
 
-    /// Ask for a new Icecast server, or for changes to this one.
-    pub fn ask(&self, known: Option<(&str, &IcecastTarget)>) {
-        let imp = self.imp();
-        imp.form.start(known);
-        imp.stack.set_visible_child_name("form");
+    /// What plays now: typed here, or told by a file or a music player.
+    fn follow_title(&self, bridge: &Rc<Bridge>) {
+        let row = &*self.imp().now_playing;
+        let broadcast = &bridge.model().broadcast;
+        let show = glib::clone!(
+            #[weak]
+            row,
+            move |b: &Broadcast| {
+                // Not under somebody's fingers.
+                if row.text() != b.now_playing() && row.focus_child().is_none() {
+                    row.set_text(&b.now_playing());
+                }
+            }
+        );
+        show(broadcast);
+        broadcast.connect_now_playing_notify(show);
+        row.connect_apply(glib::clone!(
+            #[weak]
+            bridge,
+            move |row| bridge.command(Command::SetNowPlaying(row.text().into()))
+        ));
+    }
+
+    /// Ask where a new output of this kind is to go.
+    pub fn ask(&self, kind: &str) {
+        if let Some(kind) = output_kinds::kind(kind) {
+            self.imp().stack.set_visible_child_name("form");
+            self.imp().form.start(kind, None);
+        }
+    }
+
+    /// Ask for changes to this one.
+    pub fn change(&self, spec: &OutputSpec) {
+        if let Some(kind) = kind_of(&spec.target) {
+            self.imp().stack.set_visible_child_name("form");
+            self.imp()
+                .form
+                .start(kind, Some((&spec.name, &spec.target)));
+        }
     }
 }

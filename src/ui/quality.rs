@@ -11,14 +11,14 @@ use adw::{prelude::*, subclass::prelude::*};
 use gettextrs::gettext;
 use gtk::{CompositeTemplate, glib};
 use studio::{
-    encode::{CODECS, Codec, EncodeSettings},
+    encode::EncodeSettings,
     message::{Command, MediaKind},
 };
 
 use super::{
     bridge::Bridge,
+    codec_choice,
     model::{Air, Broadcast},
-    words::fill,
 };
 
 /// Somebody who holds a spin button's arrow means the last number only.
@@ -76,39 +76,12 @@ glib::wrapper! {
         @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget;
 }
 
-/// Codecs of this kind whose encoder is installed.
-fn installed(media: MediaKind) -> Vec<&'static Codec> {
-    CODECS
-        .iter()
-        .filter(|c| c.media == media && c.choice && c.installed().is_ok())
-        .collect()
-}
-
-/// Names of those that are not, with the package that has them.
-fn missing(media: MediaKind) -> String {
-    let rows = CODECS
-        .iter()
-        .filter(|c| c.media == media && c.choice && c.installed().is_err());
-    rows.map(|c| {
-        fill(
-            gettext("{codec} needs the package {package}."),
-            &[("codec", c.label), ("package", c.usual().package)],
-        )
-    })
-    .collect::<Vec<_>>()
-    .join(" ")
-}
-
 impl Quality {
     /// Show and change the settings of this engine.
     pub fn bind(&self, bridge: &Rc<Bridge>) {
         let imp = self.imp();
         for (row, media) in self.codec_rows() {
-            let labels: Vec<&str> = installed(media).iter().map(|c| c.label).collect();
-            row.set_model(Some(&gtk::StringList::new(&labels)));
-            row.set_subtitle(&missing(media));
-            // A choice of one is no choice.
-            row.set_visible(labels.len() > 1 || !row.subtitle().unwrap_or_default().is_empty());
+            row.set_list_factory(Some(&codec_choice::factory(media)));
             row.connect_selected_notify(glib::clone!(
                 #[weak(rename_to = quality)]
                 self,
@@ -136,7 +109,16 @@ impl Quality {
         broadcast.connect_audio_codec_notify(show.clone());
         broadcast.connect_video_kbit_notify(show.clone());
         broadcast.connect_audio_kbit_notify(show.clone());
-        broadcast.connect_air_notify(show);
+        broadcast.connect_air_notify(show.clone());
+        broadcast.connect_abilities_known_notify(glib::clone!(
+            #[weak(rename_to = quality)]
+            self,
+            move |b: &Broadcast| {
+                quality.list_codecs();
+                quality.show_settings(b);
+            }
+        ));
+        self.list_codecs();
         self.show_settings(broadcast);
     }
 
@@ -148,6 +130,15 @@ impl Quality {
         ]
     }
 
+    /// Fill the lists anew, for more may be known of what works.
+    fn list_codecs(&self) {
+        self.imp().showing.set(true);
+        for (row, media) in self.codec_rows() {
+            row.set_model(Some(&codec_choice::model(media)));
+        }
+        self.imp().showing.set(false);
+    }
+
     fn show_settings(&self, broadcast: &Broadcast) {
         let imp = self.imp();
         imp.showing.set(true);
@@ -156,8 +147,10 @@ impl Quality {
                 MediaKind::Video => broadcast.video_codec(),
                 MediaKind::Audio => broadcast.audio_codec(),
             };
-            if let Some(at) = installed(media).iter().position(|c| c.name == name) {
+            let choices = codec_choice::choices(media);
+            if let Some(at) = choices.iter().position(|c| c.word() == name) {
                 row.set_selected(at as u32);
+                row.set_subtitle(&choices[at].detail);
             }
             let off = broadcast.air() == Air::Off;
             row.set_sensitive(off);
@@ -194,6 +187,8 @@ impl Quality {
                 let wanted = quality.settings(bridge.encoding());
                 if wanted != bridge.encoding() {
                     bridge.command(Command::SetEncoding(wanted));
+                } else {
+                    quality.show_settings(&bridge.model().broadcast);
                 }
             }
         );
@@ -204,10 +199,22 @@ impl Quality {
     /// These settings with what is chosen here.
     fn settings(&self, mut settings: EncodeSettings) -> EncodeSettings {
         let imp = self.imp();
-        let codec =
-            |row: &adw::ComboRow, media| installed(media).get(row.selected() as usize).copied();
-        settings.video = codec(&imp.video_codec, MediaKind::Video).unwrap_or(settings.video);
-        settings.audio = codec(&imp.audio_codec, MediaKind::Audio).unwrap_or(settings.audio);
+        for (row, media) in self.codec_rows() {
+            let mut choices = codec_choice::choices(media).into_iter();
+            let chosen = choices.nth(row.selected() as usize);
+            // With the keyboard also what does not work can be reached.
+            let Some(chosen) = chosen.filter(|c| c.works) else {
+                continue;
+            };
+            match media {
+                MediaKind::Video => settings.video = chosen.codec,
+                MediaKind::Audio => settings.audio = chosen.codec,
+            }
+            match chosen.encoder {
+                Some(encoder) => settings.encoders.insert(chosen.codec.name, encoder),
+                None => settings.encoders.remove(chosen.codec.name),
+            };
+        }
         settings.video_bitrate = imp.video_kbit.value() as u64 * 1000;
         settings.audio_bitrate = imp.audio_kbit.value() as u64 * 1000;
         settings

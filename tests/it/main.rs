@@ -54,8 +54,35 @@ mod viewers;
 /// The Icecast server goes and comes back.
 mod outage;
 
+/// Every format that an Icecast server takes.
+mod icecast_formats;
+
+/// Icecast servers that refuse or stand still.
+mod icecast_errors;
+
+/// What plays now, at Icecast.
+mod icecast_titles;
+
+/// Icecast over TLS.
+mod icecast_tls;
+
+/// One broadcast, an Icecast master and its relays.
+mod relays;
+
 /// Everything a person can get wrong.
 mod mistakes;
+
+/// The codec table, judged by ffmpeg.
+mod codecs;
+
+/// Codecs in containers.
+mod combinations;
+
+/// The watch page, by each way.
+mod ways;
+
+/// The endless GIF.
+mod gif;
 
 /// RTMP, SRT: pushed to servers that go and come back.
 mod push;
@@ -89,6 +116,7 @@ mod devices;
 
 /// Pictures from other programs.
 mod frames;
+
 /// Screens and windows.
 mod screen;
 

@@ -113,6 +113,34 @@ pub fn probe(file: &Path) -> Value {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
+/// One packet of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packet {
+    /// Seconds.
+    pub pts: f64,
+    /// Of its bytes.
+    pub hash: String,
+}
+
+/// The packets of one kind (`video` or `audio`), as they stand in a file.
+pub fn packets(file: &Path, kind: &str) -> Vec<Packet> {
+    let out = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", &kind[..1]])
+        .args(["-show_packets", "-show_data_hash", "MD5", "-of", "json"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", file.display());
+    let probed: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let packets = probed["packets"].as_array().unwrap().iter();
+    packets
+        .map(|p| Packet {
+            pts: p["pts_time"].as_str().unwrap().parse().unwrap(),
+            hash: p["data_hash"].as_str().unwrap().to_string(),
+        })
+        .collect()
+}
+
 /// Decodes a whole file, without a single complaint, and returns the number of pictures.
 pub fn decode(file: &Path) -> u64 {
     let out = Command::new("ffmpeg")
@@ -135,6 +163,22 @@ pub fn decode(file: &Path) -> u64 {
     frames
         .and_then(|f| f.trim().parse().ok())
         .unwrap_or_else(|| panic!("no frames in {progress}"))
+}
+
+/// Decodes a whole file, which may be of sound alone, without a single complaint.
+pub fn decode_any(file: &Path) {
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(file)
+        .args(["-f", "null", "-"])
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&out.stderr);
+    assert!(
+        out.status.success() && complaints.is_empty(),
+        "{}: {complaints}",
+        file.display()
+    );
 }
 
 /// Seconds a file says it lasts.

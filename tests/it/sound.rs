@@ -26,6 +26,34 @@ pub fn decode(file: &Path) -> [Vec<f32>; 2] {
     sides
 }
 
+/// The sound of a file in one channel, beginning at time 0 of the file whenever the track begins.
+pub fn decode_in_place(file: &Path) -> Vec<f32> {
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-copyts", "-i"])
+        .arg(file)
+        .args([
+            "-vn",
+            "-af",
+            "aresample=async=1:first_pts=0",
+            "-ac",
+            "1",
+            "-ar",
+            "48000",
+        ])
+        .args(["-f", "f32le", "-"])
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let samples = out.stdout.chunks_exact(4);
+    samples
+        .map(|s| f32::from_le_bytes(s.try_into().unwrap()))
+        .collect()
+}
+
 /// How strong this frequency is in these samples: the amplitude of its sine (Goertzel's algorithm).
 pub fn strength(samples: &[f32], hertz: f64) -> f64 {
     let step = std::f64::consts::TAU * hertz / RATE as f64;

@@ -6,6 +6,7 @@ use std::{path::PathBuf, process::Stdio};
 use crate::{
     browser,
     desktop::{self, Desktop},
+    media,
     rig::{AERIAL, Home, checkout, have},
 };
 
@@ -55,6 +56,11 @@ pub fn tell(script: &str, more: &[&str]) {
 #[test]
 fn a_broadcast_from_the_window_is_seen_in_a_browser_and_its_viewer_can_be_let_go() {
     tell("window.py", browser::NEEDS);
+}
+
+#[test]
+fn a_recording_is_paused_and_goes_on_from_the_window() {
+    tell("record.py", media::NEEDS);
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub struct WebRtcTarget {
     pub stun: Option<String>,
     /// TURN servers; none unless they are asked for.
     pub turn: Vec<String>,
+    given: String,
 }
 
 impl fmt::Debug for WebRtcTarget {
@@ -83,7 +84,7 @@ impl WebRtcTarget {
             endpoint: url.to_string(),
             token,
         };
-        finish(WHIP, peer, shown, host, given)
+        finish(WHIP, peer, shown, host, given).map(|target| target.given_as(text))
     }
 
     /// `janus+ws://…`, `webrtcsink+ws://…`, `livekit+wss://…` or `kvs://…`, with what each needs after `?`.
@@ -104,12 +105,24 @@ impl WebRtcTarget {
         if let Some(room) = room {
             shown = format!("{shown}?room={room}");
         }
-        finish(WEBRTC, peer, shown, host, given)
+        finish(WEBRTC, peer, shown, host, given).map(|target| target.given_as(text))
+    }
+
+    /// Address as it was given, secrets and all: to be changed, never to be shown.
+    pub fn full_url(&self) -> &str {
+        &self.given
     }
 
     /// Address without secrets.
     pub fn public_url(&self) -> String {
         self.shown.clone()
+    }
+
+    fn given_as(self, text: &str) -> WebRtcTarget {
+        WebRtcTarget {
+            given: text.to_string(),
+            ..self
+        }
     }
 
     /// Host and port.
@@ -155,6 +168,7 @@ fn finish(
         host,
         stun,
         turn,
+        given: String::new(),
     })
 }
 

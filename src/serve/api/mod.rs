@@ -2,6 +2,7 @@
 //! Control and numbers: `/api/v1`.
 
 mod invitation;
+mod now_playing;
 mod outputs;
 mod scene;
 
@@ -22,6 +23,7 @@ use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
     message::{Command, Outcome},
+    now_playing::NowPlaying,
     program::scene::{Layout, Overlays},
     source::guest::Seats,
     stats::{Status, ViewerRow},
@@ -38,6 +40,7 @@ struct Api {
     control: Control,
     scene: SceneSource,
     seats: Seats,
+    now_playing: NowPlaying,
 }
 
 /// What is on screen and over it; `None` when the engine has ended.
@@ -51,6 +54,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         control: serving.control.clone(),
         scene: serving.scene.clone(),
         seats: serving.seats.clone(),
+        now_playing: serving.now_playing.clone(),
     };
     Router::new()
         .route("/api/v1/status", get(status))
@@ -59,6 +63,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         .merge(scene::routes())
         .merge(outputs::routes())
         .merge(invitation::routes())
+        .merge(now_playing::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))
@@ -148,6 +153,7 @@ fn refusal(error: &StudioError) -> Response {
         StudioError::NotForThis(_)
         | StudioError::WouldLoop
         | StudioError::NoTrack(_)
+        | StudioError::NotPausable(_)
         | StudioError::OnlyOffAir(_)
         | StudioError::OnlyAtStart(_)
         | StudioError::Source(_)

@@ -35,10 +35,6 @@ impl Bridge {
     }
 
     fn remember(&self, command: &Command) {
-        if let Command::SetOutput(spec) = command {
-            let mut specs = self.specs.borrow_mut();
-            specs.insert(spec.name.clone(), spec.clone());
-        }
         if let Command::AddSource(NewSource { specs, .. }) | Command::SetSources(specs) = command {
             let mut asked = self.asked.borrow_mut();
             asked.retain(|spec| !specs.contains(spec));
@@ -65,7 +61,7 @@ impl Bridge {
 
     /// An output as it was asked for.
     pub fn output(&self, name: &str) -> Option<OutputSpec> {
-        self.specs.borrow().get(name).cloned()
+        self.studio.output(name)
     }
 
     /// Where pictures of this name are sent.

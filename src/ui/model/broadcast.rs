@@ -73,10 +73,16 @@ mod imp {
         /// Something that was refused or has to be known; empty when there is nothing.
         #[property(get, set)]
         pub notice: RefCell<String>,
-        /// Word of the picture's codec.
+        /// What listeners are told that plays now.
+        #[property(get, set)]
+        pub now_playing: RefCell<String>,
+        /// Whether all encoders have been tried.
+        #[property(get, set)]
+        pub abilities_known: Cell<bool>,
+        /// Word of the picture's codec, with its encoder if one was wished for.
         #[property(get, set)]
         pub video_codec: RefCell<String>,
-        /// Word of the sound's codec.
+        /// Word of the sound's codec, with its encoder if one was wished for.
         #[property(get, set)]
         pub audio_codec: RefCell<String>,
         /// Bitrate of the picture in kbit/s.

@@ -21,10 +21,8 @@ use crate::ui::{notice, words};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "AerialOutputKind")]
 pub enum OutputKind {
-    /// A mount on an Icecast server.
+    /// Somewhere on the network.
     #[default]
-    Icecast,
-    /// Somebody it is pushed to by RTMP, SRT or WebRTC.
     Push,
     /// A file.
     Record,
@@ -40,7 +38,7 @@ mod imp {
         #[property(get, construct_only)]
         pub name: RefCell<String>,
         /// What it is.
-        #[property(get, set, builder(OutputKind::Icecast))]
+        #[property(get, set, builder(OutputKind::Push))]
         pub kind: Cell<OutputKind>,
         /// Where it goes, without any password.
         #[property(get, set)]
@@ -63,8 +61,15 @@ mod imp {
         /// Whether other words for user and password may help.
         #[property(get, set)]
         pub denied: Cell<bool>,
+        /// Whether it is a recording that can pause now, or go on.
+        #[property(get, set)]
+        pub pausable: Cell<bool>,
+        /// Whether it pauses.
+        #[property(get, set)]
+        pub paused: Cell<bool>,
 
         pub state: RefCell<Option<OutputState>>,
+        pub warning: RefCell<Option<OutputError>>,
         pub bitrate: Cell<u64>,
         pub bytes: Cell<u64>,
     }
@@ -98,11 +103,11 @@ impl OutputItem {
     pub fn update(&self, status: &OutputStatus, on_air: bool) {
         self.set_kind(match status.kind {
             "record" => OutputKind::Record,
-            "icecast" => OutputKind::Icecast,
             _ => OutputKind::Push,
         });
         self.set_url(status.url.as_str());
         self.imp().state.replace(Some(status.state.clone()));
+        self.imp().warning.replace(status.warning.clone());
         if !matches!(status.state, OutputState::Live { .. }) {
             self.imp().bitrate.set(0);
         }
@@ -125,6 +130,7 @@ impl OutputItem {
             Some(
                 OutputState::Connecting { .. }
                     | OutputState::Live { .. }
+                    | OutputState::Paused
                     | OutputState::Waiting { .. }
             )
         );
@@ -155,8 +161,30 @@ impl OutputItem {
         };
         let (tone, words, remedy) = match &state {
             OutputState::Off => (Tone::Idle, self.words_when_off(on_air), String::new()),
-            OutputState::Connecting { .. } => (Tone::Busy, gettext("Connecting…"), String::new()),
-            OutputState::Live { .. } => (Tone::Good, self.words_when_live(), String::new()),
+            OutputState::Connecting { .. } => {
+                let words = match self.kind() {
+                    OutputKind::Record => gettext("Starting…"),
+                    OutputKind::Push => gettext("Connecting…"),
+                };
+                (Tone::Busy, words, String::new())
+            }
+            OutputState::Live { .. } => match &*imp.warning.borrow() {
+                Some(warning) => {
+                    let notice = notice::output(warning);
+                    let words = format!("{}. {}", self.words_when_live(), notice.what);
+                    (Tone::Attention, words, notice.remedy)
+                }
+                None => (Tone::Good, self.words_when_live(), String::new()),
+            },
+            // As it is meant to be: nothing that the health line should name.
+            OutputState::Paused => (
+                Tone::Idle,
+                words::fill(
+                    gettext("Paused, {size}"),
+                    &[("size", &words::size(imp.bytes.get()))],
+                ),
+                String::new(),
+            ),
             OutputState::Waiting { retry_at, error } => {
                 let notice = notice::output(error);
                 (
@@ -174,16 +202,16 @@ impl OutputItem {
         self.set_words(words);
         self.set_remedy(remedy);
         self.set_retryable(self.enabled() && state.error().is_some());
+        self.set_pausable(self.recording());
+        self.set_paused(state == OutputState::Paused);
         self.set_denied(matches!(state.error(), Some(OutputError::Denied { .. })));
     }
 
     fn words_when_off(&self, on_air: bool) -> String {
         match (self.kind(), self.enabled()) {
-            (OutputKind::Icecast | OutputKind::Push, true) if !on_air => {
-                gettext("Starts when you go live")
-            }
-            (OutputKind::Icecast | OutputKind::Push, true) => gettext("Starting…"),
-            (OutputKind::Icecast | OutputKind::Push, false) => gettext("Switched off"),
+            (OutputKind::Push, true) if !on_air => gettext("Starts when you go live"),
+            (OutputKind::Push, true) => gettext("Starting…"),
+            (OutputKind::Push, false) => gettext("Switched off"),
             (OutputKind::Record, true) => gettext("Starting…"),
             (OutputKind::Record, false) if self.imp().bytes.get() > 0 => words::fill(
                 gettext("Saved, {size}"),
@@ -199,9 +227,7 @@ impl OutputItem {
             words::size(self.imp().bytes.get()),
         );
         match self.kind() {
-            OutputKind::Icecast | OutputKind::Push => {
-                words::fill(gettext("Live, {rate}"), &[("rate", &rate)])
-            }
+            OutputKind::Push => words::fill(gettext("Live, {rate}"), &[("rate", &rate)]),
             OutputKind::Record => words::fill(gettext("Recording, {size}"), &[("size", &size)]),
         }
     }

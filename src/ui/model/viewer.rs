@@ -121,6 +121,7 @@ impl ViewerItem {
         let who = &viewer.who;
         let how = match who.transport {
             Transport::Http => "HTTP",
+            Transport::Hls => "HLS",
             Transport::Webrtc => "WebRTC",
             Transport::Icecast => "Icecast",
         };

@@ -80,19 +80,19 @@ fn assert_in_order(frames: &[Option<u32>], last: u32) {
 
 /// What was answered to pictures.
 #[derive(Debug)]
-struct Answer {
+pub struct Answer {
     status: u16,
     said: String,
 }
 
 impl Answer {
-    fn taken(&self) {
+    pub fn taken(&self) {
         assert_eq!(self.status, 204, "{}", self.said);
     }
 }
 
 /// A request to `/frames/NAME` with the right token, however long the answer takes.
-fn send(aerial: &Aerial, method: &str, name: &str, kind: Option<&str>, body: &[u8]) -> Answer {
+pub fn send(aerial: &Aerial, method: &str, name: &str, kind: Option<&str>, body: &[u8]) -> Answer {
     let kind = kind.map_or(String::new(), |kind| format!("Content-Type: {kind}\r\n"));
     let head = format!(
         "{method} /frames/{name} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n{kind}\

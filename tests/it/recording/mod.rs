@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Recordings, and how a broadcast ends.
 
+/// Each kind of file, judged by ffprobe and by what is seen and heard.
+mod kinds;
+
+/// Pauses, parts and names.
+mod parts;
+
+/// A disk that gets full.
+mod disk;
+
 use std::time::{Duration, Instant};
 
 use crate::{

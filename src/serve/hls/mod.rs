@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! HLS: `/hls/index.m3u8`, with low latency for players that know it.
+//!
+//! ```text
+//! chunks of fragmented MP4, 100 ms each ──▶ window: segments of parts ──▶ playlists and files
+//! ```
+//!
+//! A rendition follows its muxer only while somebody asks for it. The first playlist gives each viewer a folder of its
+//! own (`/hls/NAME/full.m3u8`, `/hls/NAME/full/s12.m4s`), so that it can be listed, counted and let go; what is in the
+//! folders is the same memory for all. Like the endless streams it is written to the socket itself.
+
+mod playlist;
+mod rendition;
+mod sessions;
+mod window;
+
+use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{net::TcpStream, runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    live::{NOT_BEGUN, OFF_AIR},
+    unsent::Unsent,
+};
+use crate::{
+    audience::{Audience, Transport, Who},
+    encode::{Encoders, Format},
+    mux::Muxes,
+};
+use rendition::{Rendition, Supplies};
+use sessions::{NoViewer, Patience, Sessions};
+use window::Found;
+
+/// The sizes to choose from, by name.
+const RENDITIONS: [(&str, Format); 2] = [("full", Format::Mp4), ("low", Format::Mp4Low)];
+/// What does not come within this time will not.
+const BEGIN: Duration = Duration::from_secs(10);
+/// A viewer whose connection takes nothing for this long is let go.
+const STALL: Duration = Duration::from_secs(20);
+
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const SEGMENT: &str = "video/mp4";
+/// What a segment is never changes, and only its viewer knows its address.
+const KEEP: &str = "private, max-age=60";
+const DO_NOT_KEEP: &str = "no-store";
+
+/// What a viewer asked for.
+pub(super) struct Request {
+    /// After `/hls/`.
+    pub(super) path: String,
+    /// After the `?`.
+    pub(super) query: String,
+    pub(super) head_only: bool,
+    /// The first and the last byte; without a first, how many of the end.
+    pub(super) range: Option<(Option<u64>, Option<u64>)>,
+    pub(super) agent: String,
+    /// Whether another request may follow on this connection.
+    pub(super) keep: bool,
+}
+
+/// The renditions and their viewers.
+pub(super) struct Hls {
+    supplies: Supplies,
+    renditions: [Arc<Rendition>; 2],
+    sessions: Sessions,
+}
+
+struct Answer {
+    status: &'static str,
+    kind: &'static str,
+    cache: &'static str,
+    body: Vec<Bytes>,
+}
+
+impl Answer {
+    fn words(status: &'static str, sentence: &str) -> Answer {
+        Answer {
+            status,
+            kind: "text/plain",
+            cache: DO_NOT_KEEP,
+            body: vec![Bytes::from(format!("{sentence}\n"))],
+        }
+    }
+
+    fn playlist(text: String) -> Answer {
+        Answer {
+            status: "200 OK",
+            kind: PLAYLIST,
+            cache: DO_NOT_KEEP,
+            body: vec![Bytes::from(text)],
+        }
+    }
+
+    fn not_found() -> Answer {
+        Answer::words(
+            "404 Not Found",
+            "There is no such segment. Begin at /hls/index.m3u8.",
+        )
+    }
+
+    fn not_begun() -> Answer {
+        Answer::words("503 Service Unavailable", NOT_BEGUN)
+    }
+
+    fn kicked() -> Answer {
+        Answer::words("410 Gone", "The broadcaster ended your connection.")
+    }
+}
+
+impl Hls {
+    /// Renditions that wait for somebody to ask, until `ended`.
+    pub(super) fn start(
+        runtime: &Handle,
+        muxes: Muxes,
+        encoders: Encoders,
+        audience: Audience,
+        on_air: watch::Receiver<bool>,
+        ended: &CancellationToken,
+    ) -> Hls {
+        let hls = Hls {
+            supplies: Supplies {
+                muxes,
+                encoders,
+                on_air: on_air.clone(),
+                zero: Arc::default(),
+            },
+            renditions: RENDITIONS.map(|(name, format)| Rendition::new(name, format)),
+            sessions: Sessions::new(audience, Patience::default()),
+        };
+        for rendition in &hls.renditions {
+            let work = rendition.clone().run(hls.supplies.clone());
+            runtime.spawn(ended.clone().run_until_cancelled_owned(work));
+        }
+        let work = clear_off_air(on_air, hls.sessions.clone());
+        runtime.spawn(ended.clone().run_until_cancelled_owned(work));
+        hls
+    }
+
+    /// Answer one request; whether the connection is good for another.
+    pub(super) async fn serve(
+        &self,
+        socket: &TcpStream,
+        peer: SocketAddr,
+        request: &Request,
+    ) -> bool {
+        if !*self.supplies.on_air.borrow() {
+            let answer = Answer::words("503 Service Unavailable", OFF_AIR);
+            return send(socket, request, answer, |_| ()).await;
+        }
+        if request.path == "index.m3u8" {
+            return send(socket, request, self.master(request), |_| ()).await;
+        }
+        let Some((name, file)) = request.path.split_once('/') else {
+            return send(socket, request, Answer::not_found(), |_| ()).await;
+        };
+        let who = || Who {
+            transport: Transport::Hls,
+            format: "mp4".into(),
+            address: peer.to_string(),
+            agent: request.agent.clone(),
+        };
+        let visit = match self.sessions.visit(name, who) {
+            Ok(visit) => visit,
+            Err(why) => {
+                let answer = match why {
+                    NoViewer::Name => Answer::not_found(),
+                    NoViewer::Kicked => Answer::kicked(),
+                    NoViewer::Full => Answer::words(
+                        "503 Service Unavailable",
+                        "There are too many viewers. Try again later.",
+                    ),
+                };
+                return send(socket, request, answer, |_| ()).await;
+            }
+        };
+        let guard = &visit.guard;
+        let answer = tokio::select! {
+            answer = self.find(file, request) => answer,
+            () = guard.kicked() => None,
+            // A player that has left while it waits is no viewer.
+            () = closed(socket) => return false,
+        };
+        let Some((rendition, answer)) = answer else {
+            return send(socket, request, Answer::kicked(), |_| ()).await;
+        };
+        if let Some(rendition) = rendition {
+            guard.counters().set_low(rendition.format == Format::Mp4Low);
+        }
+        tokio::select! {
+            keep = send(socket, request, answer, |n| guard.counters().add_bytes(n)) => keep,
+            () = guard.kicked() => false,
+        }
+    }
+
+    fn master(&self, request: &Request) -> Answer {
+        let encoders = &self.supplies.encoders;
+        if !request.head_only
+            && let Some(full) = self.renditions.first()
+        {
+            // The viewer comes back for it in a moment.
+            full.ask();
+        }
+        let text = playlist::master(&encoders.settings(), encoders.tracks(), &Sessions::name());
+        Answer::playlist(text)
+    }
+
+    /// The file of a viewer's folder. `None` never comes from here: it is what a kick makes of it.
+    async fn find(&self, file: &str, request: &Request) -> Option<(Option<&Rendition>, Answer)> {
+        let encoders = &self.supplies.encoders;
+        let (name, piece) = match file.split_once('/') {
+            Some((name, piece)) => (name, Some(piece)),
+            None => (file.strip_suffix(".m3u8").unwrap_or_default(), None),
+        };
+        let rendition = self.renditions.iter().find(|r| r.name == name);
+        let Some(rendition) = rendition.filter(|r| {
+            // Sound alone has no small picture.
+            encoders.tracks().video || r.format != Format::Mp4Low
+        }) else {
+            return Some((None, Answer::not_found()));
+        };
+        rendition.ask();
+        let answer = match piece {
+            None => self.media(rendition, &request.query).await,
+            Some(piece) => file_of(rendition, piece).await,
+        };
+        Some((Some(rendition), answer))
+    }
+
+    async fn media(&self, rendition: &Rendition, query: &str) -> Answer {
+        let (mut segment, mut part) = (None, None);
+        for (key, value) in query.split('&').filter_map(|q| q.split_once('=')) {
+            let place = match key {
+                "_HLS_msn" => &mut segment,
+                "_HLS_part" => &mut part,
+                _ => continue,
+            };
+            match value.parse::<u64>() {
+                Ok(number) => *place = Some(number),
+                Err(_) => {
+                    return Answer::words("400 Bad Request", "Ask for a segment by its number.");
+                }
+            }
+        }
+        let settings = self.supplies.encoders.settings();
+        let told = rendition.wait(|window| {
+            if !window.is_ready() {
+                return None;
+            }
+            if let Some(segment) = segment {
+                match window.tells(segment, part) {
+                    Some(true) => (),
+                    Some(false) => return None,
+                    None => return Some(None),
+                }
+            }
+            let zero = *self.supplies.zero.get()?;
+            let text = playlist::media(window, rendition.name, settings.key_interval, zero);
+            Some(Some(text))
+        });
+        match tokio::time::timeout(BEGIN, told).await {
+            Ok(Some(text)) => Answer::playlist(text),
+            Ok(None) => Answer::words("400 Bad Request", "That segment is far in the future."),
+            Err(_) => Answer::not_begun(),
+        }
+    }
+}
+
+/// `i1.mp4`, `s12.m4s` or `p57.m4s`.
+async fn file_of(rendition: &Rendition, piece: &str) -> Answer {
+    let number = |begin: &str, end: &str| -> Option<u64> {
+        piece.strip_prefix(begin)?.strip_suffix(end)?.parse().ok()
+    };
+    let found = async {
+        if let Some(epoch) = number("i", ".mp4") {
+            rendition.look(|w| w.head(epoch))
+        } else if let Some(n) = number("s", ".m4s") {
+            rendition.fetch(|w| w.segment(n)).await
+        } else if let Some(n) = number("p", ".m4s") {
+            rendition.fetch(|w| w.part(n)).await
+        } else {
+            Found::Nowhere
+        }
+    };
+    match tokio::time::timeout(BEGIN, found).await {
+        Ok(Found::Pieces(body)) => Answer {
+            status: "200 OK",
+            kind: SEGMENT,
+            cache: KEEP,
+            body,
+        },
+        Ok(Found::Nowhere | Found::Soon) => Answer::not_found(),
+        Err(_) => Answer::not_begun(),
+    }
+}
+
+/// When the broadcast ends, its viewers are let go.
+async fn clear_off_air(mut on_air: watch::Receiver<bool>, sessions: Sessions) {
+    while on_air.changed().await.is_ok() {
+        if !*on_air.borrow_and_update() {
+            sessions.clear();
+        }
+    }
+}
+
+/// Done when the other side has closed the connection.
+async fn closed(socket: &TcpStream) {
+    let mut byte = [0];
+    // Anything else that comes is the next request.
+    if !matches!(socket.peek(&mut byte).await, Ok(0) | Err(_)) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Write an answer; whether the connection is good for another. `count` is told what the connection took.
+async fn send(socket: &TcpStream, request: &Request, answer: Answer, count: impl Fn(u64)) -> bool {
+    let Answer {
+        mut status,
+        kind,
+        cache,
+        mut body,
+    } = answer;
+    let size: u64 = body.iter().map(|b| b.len() as u64).sum();
+    let mut more = String::new();
+    if kind == SEGMENT && status == "200 OK" {
+        more += "Accept-Ranges: bytes\r\n";
+        match request.range.and_then(|range| within(range, size)) {
+            Some(Ok(range)) => {
+                status = "206 Partial Content";
+                more += &format!(
+                    "Content-Range: bytes {}-{}/{size}\r\n",
+                    range.start,
+                    range.end - 1
+                );
+                body = cut(body, range);
+            }
+            Some(Err(())) => {
+                status = "416 Range Not Satisfiable";
+                more += &format!("Content-Range: bytes */{size}\r\n");
+                body.clear();
+            }
+            None => (),
+        }
+    }
+    if status.starts_with("503") {
+        more += "Retry-After: 5\r\n";
+    }
+    let length: usize = body.iter().map(Bytes::len).sum();
+    // No Access-Control-Allow-Origin: what is only for this computer must not be read by any site its user visits.
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: {cache}\r\n{more}\
+         X-Content-Type-Options: nosniff\r\nConnection: {}\r\n\r\n",
+        if request.keep { "keep-alive" } else { "close" }
+    );
+    if request.head_only {
+        body.clear();
+    }
+    let mut unsent: Unsent = std::iter::once(Bytes::from(head)).chain(body).collect();
+    while !unsent.is_empty() {
+        match unsent.write(socket) {
+            Ok(n) => count(n as u64),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                let ready = tokio::time::timeout(STALL, socket.writable()).await;
+                if !matches!(ready, Ok(Ok(()))) {
+                    return false;
+                }
+            }
+            Err(_) => return false,
+        }
+    }
+    request.keep
+}
+
+/// The bytes that a range means. `None` where it means nothing, an error where there are none.
+fn within(range: (Option<u64>, Option<u64>), size: u64) -> Option<Result<Range<u64>, ()>> {
+    let range = match range {
+        (Some(first), last) => first..last.map_or(size, |last| last.saturating_add(1)).min(size),
+        (None, Some(last)) => size.saturating_sub(last)..size,
+        (None, None) => return None,
+    };
+    Some(if range.is_empty() { Err(()) } else { Ok(range) })
+}
+
+/// These bytes of all the pieces.
+fn cut(pieces: Vec<Bytes>, range: Range<u64>) -> Vec<Bytes> {
+    let mut at = 0;
+    let mut kept = vec![];
+    for piece in pieces {
+        let end = at + piece.len() as u64;
+        let (from, to) = (range.start.max(at), range.end.min(end));
+        if from < to {
+            kept.push(piece.slice((from - at) as usize..(to - at) as usize));
+        }
+        at = end;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_out_of_the_pieces() {
+        let pieces = || vec![Bytes::from("01234"), Bytes::from("567"), Bytes::from("89")];
+        let got = |range| match within(range, 10) {
+            Some(Ok(range)) => Some(cut(pieces(), range).concat()),
+            Some(Err(())) | None => None,
+        };
+        assert_eq!(got((Some(0), None)).unwrap(), b"0123456789");
+        assert_eq!(got((Some(3), Some(8))).unwrap(), b"345678");
+        assert_eq!(got((Some(8), Some(800))).unwrap(), b"89");
+        assert_eq!(got((None, Some(4))).unwrap(), b"6789");
+        assert_eq!(got((None, Some(40))).unwrap(), b"0123456789");
+        assert_eq!(within((Some(10), None), 10), Some(Err(())));
+        assert_eq!(within((Some(5), Some(4)), 10), Some(Err(())));
+        assert_eq!(within((None, None), 10), None);
+    }
+}
