@@ -65,6 +65,14 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         false,
     ),
     ("Icecast", "shout2send", "gstreamer1.0-plugins-good", false),
+    ("RTMP", "rtmp2sink", "gstreamer1.0-plugins-bad", false),
+    ("SRT", "srtsink", "gstreamer1.0-plugins-bad", false),
+    (
+        "WHIP and other WebRTC outputs",
+        "nicesrc",
+        "gstreamer1.0-nice",
+        false,
+    ),
 ];
 
 /// How the screen can be shown here.

@@ -30,8 +30,9 @@
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
 //!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
-//!                   │                           └──▶ Icecast
-//!                   └──▶ recording (a muxer of its own each)
+//!                   │                           └──▶ Icecast, SRT
+//!                   ├──▶ WHIP, Janus, foreign signalling servers
+//!                   └──▶ RTMP, recording (a muxer of its own each)
 //! ```
 //!
 //! # Invariants

@@ -80,10 +80,13 @@ mod tests {
         let row = |warning: Option<&str>, paused| OutputRow {
             name: "show".into(),
             kind: "record".into(),
+            enabled: true,
             state: if paused { "waiting" } else { "live" }.into(),
             url: String::new(),
             bitrate: 0,
             bytes: 0,
+            dropped: 0,
+            mount: None,
             error: None,
             warning: warning.map(String::from),
             paused,

@@ -101,6 +101,7 @@ pub struct SignallingServer {
     runtime: Option<tokio::runtime::Runtime>,
     pub port: u16,
     producers: Arc<(Mutex<Vec<String>>, Condvar)>,
+    ended: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl SignallingServer {
@@ -109,6 +110,8 @@ impl SignallingServer {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let producers = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let told = producers.clone();
+        let ended = Arc::<(Mutex<usize>, Condvar)>::default();
+        let end = ended.clone();
         let allowed: Arc<Mutex<Vec<String>>> = Arc::default();
         let known = allowed.clone();
         runtime.block_on(async {
@@ -121,6 +124,12 @@ impl SignallingServer {
             };
             let server = Signalling::spawn(move |messages| {
                 let messages = messages.inspect(move |(peer, message)| {
+                    if let Some(p::IncomingMessage::EndSession(_)) = message
+                        && told.0.lock().unwrap().contains(peer)
+                    {
+                        *end.0.lock().unwrap() += 1;
+                        end.1.notify_all();
+                    }
                     let producer = matches!(message, Some(p::IncomingMessage::SetPeerStatus(status)) if status.roles.contains(&p::PeerRole::Producer));
                     if producer && known.lock().unwrap().contains(peer) {
                         told.0.lock().unwrap().push(peer.clone());
@@ -156,6 +165,7 @@ impl SignallingServer {
             runtime: Some(runtime),
             port,
             producers,
+            ended,
         }
     }
 
@@ -169,6 +179,21 @@ impl SignallingServer {
         let (list, time) = waited.unwrap();
         assert!(!time.timed_out(), "no producer came");
         list.last().unwrap().clone()
+    }
+
+    /// Waits until a producer has ended so many sessions.
+    pub fn wait_ended(&self, sessions: usize) {
+        let count = self.ended.0.lock().unwrap();
+        let waited = self
+            .ended
+            .1
+            .wait_timeout_while(count, LONG, |n| *n < sessions);
+        let (count, time) = waited.unwrap();
+        assert!(
+            !time.timed_out(),
+            "{} of {sessions} sessions were ended",
+            *count
+        );
     }
 
     /// Watches the producer of that number.

@@ -173,6 +173,7 @@ fn viewers_come_through_a_foreign_signalling_server_and_can_be_let_go() {
             .status,
         204
     );
+    server.wait_ended(1);
     aerial.wait("it to be let go", |s| {
         viewers(s, "webrtc").is_empty() && output(s, "webrtc")["state"] == "connecting"
     });
@@ -190,6 +191,39 @@ fn viewers_come_through_a_foreign_signalling_server_and_can_be_let_go() {
     go_on(&aerial, &["webrtc"]);
     aerial.stop();
     assert!(!aerial.said().contains("s1gnal"));
+}
+
+#[test]
+fn viewers_for_whom_there_is_no_room_are_turned_away() {
+    let story = "viewers_for_whom_there_is_no_room_are_turned_away";
+    if !have(story, &["prlimit"]) {
+        return;
+    }
+    let server = SignallingServer::start(free_port());
+    let header = format!("{}:%20{}", HEADER.0, HEADER.1.replace(' ', "%20"));
+    let url = format!("webrtcsink+ws://127.0.0.1:{}?header={header}", server.port);
+    let mut aerial = Aerial::live(&[SMALL, &["--webrtc", &url]].concat());
+    let producer = server.producer();
+    // Half of them is for two viewers.
+    let pid = aerial.pid().to_string();
+    let limited = std::process::Command::new("prlimit")
+        .args(["--nofile=143", "--pid", &pid])
+        .status();
+    assert!(limited.unwrap().success());
+    let first: Vec<_> = (0..2).map(|_| server.watch(&producer)).collect();
+    for viewer in &first {
+        viewer.wait_packets();
+    }
+    let late = server.watch(&producer);
+    server.wait_ended(1);
+    let status = aerial.wait_anew("a status", |_| true);
+    assert_eq!(viewers(&status, "webrtc").len(), 2);
+    go_on(&aerial, &["webrtc"]);
+    // Where one has left, there is room again.
+    drop((first, late));
+    aerial.wait("them to have left", |s| viewers(s, "webrtc").is_empty());
+    server.watch(&producer).wait_packets();
+    aerial.stop();
 }
 
 #[test]

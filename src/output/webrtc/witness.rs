@@ -15,6 +15,13 @@ use crate::{
     output::Context,
 };
 
+/// The most who may watch through one sink: each costs a percent of a core, or an encoder.
+const MOST: u64 = 64;
+
+/// Descriptors of one session, twice: the other half is for everything else. A process that has none left is ended by
+/// GLib.
+const DESCRIPTORS: u64 = 2 * 24;
+
 /// Follows the sessions of a sink.
 pub(super) struct Witness {
     sessions: Arc<Mutex<Sessions>>,
@@ -77,6 +84,13 @@ impl Witness {
                 quiet_on_the_network(&bin);
                 let mut sessions = open.lock();
                 let id = sessions.ids.remove(&peer);
+                if let Some(visited) = &visited
+                    && sessions.open.len() as u64 >= room()
+                {
+                    tracing::warn!("a viewer was turned away: there is no room for more");
+                    visited.let_go(id);
+                    return None;
+                }
                 let kick = CancellationToken::new();
                 let guard = visited.as_ref().map(|v| v.join(&peer, id, kick.clone()));
                 let session = Session {
@@ -159,7 +173,14 @@ impl Session {
     }
 }
 
+/// How many there is room for. The limit may change while we run.
+fn room() -> u64 {
+    let limit = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(1024, |(soft, _)| soft);
+    (limit / DESCRIPTORS).clamp(1, MOST)
+}
+
 /// Where viewers come through.
+#[derive(Clone)]
 struct Visited {
     audience: Audience,
     format: String,
@@ -169,6 +190,7 @@ struct Visited {
 }
 
 impl Visited {
+    /// List one who came. Kicked, they are let go; `ended` ends waiting for that.
     fn join(&self, peer: &str, session: Option<String>, ended: CancellationToken) -> Arc<Guard> {
         let guard = Arc::new(self.audience.join(Who {
             transport: Transport::Webrtc,
@@ -176,23 +198,27 @@ impl Visited {
             address: self.via.clone(),
             agent: peer.to_string(),
         }));
-        let (watched, sink) = (guard.clone(), self.sink.clone());
+        let (watched, visited) = (guard.clone(), self.clone());
         self.runtime.spawn(async move {
             tokio::select! {
-                () = ended.cancelled() => return,
-                () = watched.kicked() => (),
+                () = ended.cancelled() => (),
+                () = watched.kicked() => visited.let_go(session),
             }
-            drop(watched);
-            // It takes the sink's locks, and ends a pipeline.
-            let end = move || {
-                if let (Some(sink), Some(id)) = (sink.upgrade(), session) {
-                    let signaller: glib::Object = sink.property("signaller");
-                    signaller.emit_by_name::<bool>("session-ended", &[&id]);
-                }
-            };
-            let _ = std::thread::Builder::new().name("kick".into()).spawn(end);
         });
         guard
+    }
+
+    /// End a session, here and there. Not on this thread: it takes the sink's locks, and ends a pipeline.
+    fn let_go(&self, session: Option<String>) {
+        let sink = self.sink.clone();
+        let end = move || {
+            if let (Some(sink), Some(id)) = (sink.upgrade(), session) {
+                let signaller: glib::Object = sink.property("signaller");
+                signaller.emit_by_name::<bool>("session-ended", &[&id]);
+                signaller.emit_by_name::<bool>("end-session", &[&id]);
+            }
+        };
+        let _ = std::thread::Builder::new().name("kick".into()).spawn(end);
     }
 }
 
@@ -257,7 +283,7 @@ impl Look {
                 .wrapping_add(u64::from(number("rb-exthighestseq")));
             self.loss = Some(number("rb-fractionlost") as f32 / 256.0);
             // In units of 1/65536 s.
-            let rtt = u64::from(number("rb-round-trip")) * 1000 >> 16;
+            let rtt = u64::from(number("rb-round-trip")) * 1000 / 65536;
             self.rtt_ms = u32::try_from(rtt).ok().filter(|ms| *ms > 0);
         }
     }

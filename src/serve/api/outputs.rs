@@ -66,16 +66,16 @@ async fn put_output(
 ) -> Result<Response, Response> {
     let Json(wanted) = body.map_err(|e| unread(&e))?;
     let before = find(&api, &name).await?;
-    let unclear = |sentence| Err(say(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+    let unclear = |sentence| say(StatusCode::UNPROCESSABLE_ENTITY, sentence);
     let command = match (wanted.kind, wanted.url, wanted.enabled) {
         (None, None, None) if wanted.paused.is_some_and(|_| before.is_some()) => {
             Command::PauseOutput(name.clone(), wanted.paused == Some(true))
         }
         _ if wanted.paused.is_some() && before.is_some() => {
-            return unclear("Say \"paused\" alone.");
+            return Err(unclear("Say \"paused\" alone."));
         }
         (Some(_), Some(_), _) if name.is_empty() || name.len() > NAME => {
-            return unclear("The name of an output has 1 to 100 characters.");
+            return Err(unclear("The name of an output has 1 to 100 characters."));
         }
         (Some(kind), Some(url), enabled) => {
             let target = Target::parse(&kind, &url).map_err(|e| refusal(&StudioError::Spec(e)))?;
@@ -87,10 +87,12 @@ async fn put_output(
         }
         (None, None, Some(enabled)) => Command::EnableOutput(name.clone(), enabled),
         (Some(_), None, _) | (None, Some(_), _) => {
-            return unclear("An output needs both \"kind\" and \"url\".");
+            return Err(unclear("An output needs both \"kind\" and \"url\"."));
         }
         (None, None, None) => {
-            return unclear("Say \"kind\" and \"url\", or \"enabled\", or \"paused\".");
+            return Err(unclear(
+                "Say \"kind\" and \"url\", or \"enabled\", or \"paused\".",
+            ));
         }
     };
     ask(&api, command).await?;
