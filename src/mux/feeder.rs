@@ -17,7 +17,7 @@ use crate::{
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
-use super::{Container, container::Cut, splitter::Splitter};
+use super::{Container, chunker, container::Cut, splitter::Splitter};
 
 /// An encoder that has given nothing by then will not.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -149,6 +149,12 @@ impl Feeder {
         let mut pumps = JoinSet::new();
         let leader = tracks.first().map(|(_, track, _)| track.codec.media);
         for ((lease, track, feed), source) in tracks.into_iter().zip(&sources) {
+            if container.wants_headers() {
+                for header in chunker::headers_in(&track.caps).unwrap_or_default() {
+                    // If it ended already, the pump sees it too.
+                    let _ = source.push_buffer(header);
+                }
+            }
             let leads = Some(track.codec.media) == leader && container.cut == Cut::Fragments;
             let splitter = leads.then(|| Splitter::new(muxer.clone(), track.codec.media));
             pumps.spawn_on(pump(lease, feed, source.clone(), splitter), runtime);
