@@ -103,7 +103,8 @@ impl Chunker {
                 if self.begun.is_some_and(|(begun, _)| key || begun != pts) {
                     self.publish_pieces();
                 }
-                self.begun.get_or_insert((pts, key));
+                // Sound alone has no key frames, and a packet of it begins with each new time.
+                self.begun.get_or_insert((pts, key || !self.has_picture));
                 self.pieces.extend_from_slice(&memory);
             }
             Cut::Fragments => {
