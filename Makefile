@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make run     installs what is missing, builds, starts: the window, or without a display a broadcast of the test card
 # make test    installs what the tests need, and runs every check there is
-# make bench   measures; ONLY="webrtc http launch join frames" chooses
+# make bench   measures; ONLY="webrtc http formats launch join frames" chooses
 # make install, make uninstall     with PREFIX and DESTDIR
 # make check   desktop file, metainfo and translations         make pot     collects texts for translators
 

@@ -5,6 +5,7 @@
 //! system time of the measured process alone. Each row is the median of several runs; figures depend on the machine,
 //! ratios much less.
 
+mod formats;
 mod frames;
 mod http;
 mod launch;
@@ -46,6 +47,9 @@ fn main() -> Result<()> {
             }
             if wanted("http") {
                 http::bench()?;
+            }
+            if wanted("formats") {
+                formats::bench()?;
             }
             if wanted("launch") {
                 launch::bench()?;

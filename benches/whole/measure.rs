@@ -2,6 +2,7 @@
 //! Processes, their CPU time, and medians.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Lines, Write},
     net::SocketAddr,
@@ -34,7 +35,28 @@ impl Drop for Process {
 
 /// Seconds of CPU time a process has used.
 fn cpu_seconds(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    seconds_in(&fs::read_to_string(format!("/proc/{pid}/stat"))?)
+}
+
+/// Seconds of CPU time of each thread of a process, by name; those of the same name are added up.
+pub fn thread_seconds(pid: u32) -> Result<BTreeMap<String, f64>> {
+    let mut threads = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = entry?.path();
+        // One that ended meanwhile has nothing to tell.
+        let (Ok(name), Ok(stat)) = (
+            fs::read_to_string(path.join("comm")),
+            fs::read_to_string(path.join("stat")),
+        ) else {
+            continue;
+        };
+        *threads.entry(name.trim_end().to_string()).or_insert(0.0) += seconds_in(&stat)?;
+    }
+    Ok(threads)
+}
+
+/// User and system time in a `stat` file, in seconds.
+fn seconds_in(stat: &str) -> Result<f64> {
     // The name in parentheses may hold spaces.
     let fields: Vec<&str> = stat
         .rsplit(')')

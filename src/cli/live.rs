@@ -91,6 +91,14 @@ fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
                 "links": {
                     "watch": format!("{base}/"),
                     "webm": format!("{base}/live.webm"),
+                    "hls": format!("{base}/hls/index.m3u8"),
+                    "mp4": format!("{base}/live.mp4"),
+                    "ogg": format!("{base}/live.ogg"),
+                    "ts": format!("{base}/live.ts"),
+                    "mp3": format!("{base}/live.mp3"),
+                    "opus": format!("{base}/live.opus"),
+                    "mjpeg": format!("{base}/live.mjpeg"),
+                    "snapshot": format!("{base}/snapshot.jpg"),
                     "whep": format!("{base}/whep"),
                     "signalling": format!("{}/signalling", base.replacen("http", "ws", 1)),
                     "whip": format!("{base}/whip"),
@@ -107,6 +115,11 @@ fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
                 let _ = writeln!(out, "Watch at   {link}/");
             }
             let _ = writeln!(out, "WebM at    {base}/live.webm");
+            let _ = writeln!(out, "HLS at     {base}/hls/index.m3u8");
+            let _ = writeln!(
+                out,
+                "Also at    {base}/live.ogg .mp4 .ts .mp3 .opus .mjpeg, /snapshot.jpg"
+            );
             for join in &joins {
                 let _ = writeln!(out, "Guest joins at  {join}");
             }

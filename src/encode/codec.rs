@@ -524,6 +524,16 @@ impl Codec {
 }
 
 impl Encoder {
+    /// Samples of silence that it puts before the sound without saying so in its times. What follows would be heard that
+    /// much later than the picture it belongs to.
+    pub fn silence(&self) -> u64 {
+        match self.element {
+            // Its first frame is there for the overlap of the second.
+            "avenc_aac" => 1024,
+            _ => 0,
+        }
+    }
+
     /// The encoder, what stands in front of it and its parser as a launch line; the encoder is named.
     pub fn launch(&self, codec: &Codec, fill: Fill) -> String {
         let kbit = fill.bitrate / 1000;

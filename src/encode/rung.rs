@@ -29,6 +29,8 @@ const RAW_AUDIO_QUEUE: u64 = 25;
 
 /// Longest time between two whole pictures of the GIF.
 const GIF_KEY_INTERVAL: Duration = Duration::from_secs(10);
+/// Of the program's sound.
+const SAMPLE_RATE: u64 = 48_000;
 
 /// What a rung did so far; goes on over restarts of the encoder.
 #[derive(Debug, Default)]
@@ -113,7 +115,14 @@ impl Rung {
             move || tell(RungNews::KeyFrameOverdue)
         };
         let overdue = (key_interval, overdue);
-        packets.set_callbacks(publisher(codec, stream, counters.clone(), overdue));
+        let silence = gst::ClockTime::SECOND.mul_div_floor(encoder.silence(), SAMPLE_RATE);
+        packets.set_callbacks(publisher(
+            codec,
+            stream,
+            counters.clone(),
+            overdue,
+            silence.unwrap_or_default(),
+        ));
 
         let pipeline = program
             .clock()
@@ -221,6 +230,7 @@ fn publisher(
     stream: Arc<PacketStream>,
     counters: Arc<RungCounters>,
     (key_interval, key_overdue): (Duration, impl Fn() + Send + 'static),
+    silence: gst::ClockTime,
 ) -> gst_app::AppSinkCallbacks {
     let mut caps: Option<gst::Caps> = None;
     let mut key_due: Option<gst::ClockTime> = None;
@@ -247,7 +257,8 @@ fn publisher(
             let time = segment
                 .downcast_ref::<gst::ClockTime>()
                 .and_then(|s| s.to_running_time(buffer.pts()))
-                .unwrap_or(gst::ClockTime::ZERO);
+                .unwrap_or(gst::ClockTime::ZERO)
+                .saturating_sub(silence);
             let duration = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             if key {

@@ -103,7 +103,8 @@ impl Chunker {
                 if self.begun.is_some_and(|(begun, _)| key || begun != pts) {
                     self.publish_pieces();
                 }
-                self.begun.get_or_insert((pts, key));
+                // Sound alone has no key frames, and a packet of it begins with each new time.
+                self.begun.get_or_insert((pts, key || !self.has_picture));
                 self.pieces.extend_from_slice(&memory);
             }
             Cut::Fragments => {
@@ -143,19 +144,21 @@ impl Chunker {
 
 /// The container's header from the caps.
 fn head_in(caps: &gst::CapsRef) -> Option<Bytes> {
-    let value = caps.structure(0)?.value("streamheader").ok()?;
     let mut all = Vec::new();
-    let mut add = |buffer: gst::Buffer| {
+    for buffer in headers_in(caps)? {
         all.extend_from_slice(&buffer.map_readable().ok()?);
-        Some(())
-    };
-    match value.get::<gst::ArrayRef>() {
-        Ok(parts) => {
-            for part in parts.as_slice() {
-                add(part.get::<gst::Buffer>().ok()?)?;
-            }
-        }
-        Err(_) => add(value.get::<gst::Buffer>().ok()?)?,
     }
     Some(Bytes::from(all))
+}
+
+/// Headers that travel in the caps.
+pub(super) fn headers_in(caps: &gst::CapsRef) -> Option<Vec<gst::Buffer>> {
+    let value = caps.structure(0)?.value("streamheader").ok()?;
+    match value.get::<gst::ArrayRef>() {
+        Ok(parts) => {
+            let parts = parts.as_slice().iter();
+            parts.map(|p| p.get::<gst::Buffer>().ok()).collect()
+        }
+        Err(_) => Some(vec![value.get::<gst::Buffer>().ok()?]),
+    }
 }

@@ -258,6 +258,14 @@ impl Container {
         self.format == Format::Gif
     }
 
+    /// Whether the muxer learns from the codec's headers only where they come before the packets, not from the caps.
+    pub(super) fn wants_headers(&self) -> bool {
+        matches!(
+            self.format,
+            Format::Ogg | Format::Opus | Format::Vorbis | Format::Flac
+        )
+    }
+
     pub(super) fn depth(&self) -> Depth {
         Depth {
             time: Duration::from_secs_f64(self.seconds),

@@ -17,7 +17,7 @@ use crate::{
     program::{Notice, Pipeline, PipelineError, StudioClock},
 };
 
-use super::{Container, container::Cut, splitter::Splitter};
+use super::{Container, chunker, container::Cut, splitter::Splitter};
 
 /// An encoder that has given nothing by then will not.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -133,7 +133,6 @@ impl MuxPipeline {
                 });
             }
         });
-        let muxer_is_ogg = muxer.starts_with("oggmux");
         // A launch line of one element gives that element; one of several becomes a bin with a pad at either end.
         let muxer = match muxer.contains('!') {
             true => gst::parse::bin_from_description(muxer, true).map(|bin| bin.upcast()),
@@ -172,9 +171,9 @@ impl MuxPipeline {
             .map_err(|e| broken(&e))?
             .map_err(|e| broken(&e))?;
         for (track, source) in tracks.iter().zip(&sources) {
-            // oggmux reads the length of Vorbis' blocks in its headers, but only in those that travel with the packets.
-            if track.codec.name == "vorbis" && muxer_is_ogg {
-                for header in headers(&track.caps) {
+            if container.wants_headers() {
+                for header in chunker::headers_in(&track.caps).unwrap_or_default() {
+                    // If it ended already, who feeds it sees it too.
                     let _ = source.push_buffer(header);
                 }
             }
@@ -286,23 +285,6 @@ impl Drop for Feeder {
             self.runtime.spawn_blocking(move || drop(pipeline));
         }
     }
-}
-
-/// The codec's headers from the caps.
-fn headers(caps: &gst::CapsRef) -> Vec<gst::Buffer> {
-    let headers = caps
-        .structure(0)
-        .and_then(|s| s.get::<gst::Array>("streamheader").ok());
-    let buffers = headers
-        .iter()
-        .flat_map(|a| a.iter())
-        .filter_map(|v| v.get::<gst::Buffer>().ok());
-    buffers
-        .map(|mut header| {
-            header.make_mut().set_flags(gst::BufferFlags::HEADER);
-            header
-        })
-        .collect()
 }
 
 /// A packet as muxers take it.

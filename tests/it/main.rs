@@ -48,6 +48,9 @@ mod gst_guest;
 /// One encode feeds every protocol and any number of viewers.
 mod together;
 
+/// Every format over HTTP.
+mod formats;
+
 /// Kick, and slow viewers.
 mod viewers;
 

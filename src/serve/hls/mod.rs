@@ -196,13 +196,17 @@ impl Hls {
 
     fn master(&self, request: &Request) -> Answer {
         let encoders = &self.supplies.encoders;
-        if !request.head_only
-            && let Some(full) = self.renditions.first()
-        {
-            // The viewer comes back for it in a moment.
-            full.ask();
+        let tracks = encoders.tracks();
+        if !request.head_only {
+            // Players look at one for a moment and then take another: both begin now, so that what one of them lacks the
+            // other does not lack too. What nobody takes ends by itself.
+            for rendition in &self.renditions {
+                if tracks.video || rendition.format != Format::Mp4Low {
+                    rendition.ask();
+                }
+            }
         }
-        let text = playlist::master(&encoders.settings(), encoders.tracks(), &Sessions::name());
+        let text = playlist::master(&encoders.settings(), tracks, &Sessions::name());
         Answer::playlist(text)
     }
 

@@ -83,7 +83,7 @@ impl Rendition {
     pub(super) async fn fetch(&self, find: impl Fn(&Window) -> Found) -> Found {
         self.wait(|window| match find(window) {
             Found::Soon => None,
-            found => Some(found),
+            found @ (Found::Pieces(_) | Found::Nowhere) => Some(found),
         })
         .await
     }
