@@ -27,6 +27,8 @@ use crate::error::OutputError;
 
 /// How long making the connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long agreeing on encryption may take, of that.
+const HANDSHAKE: Duration = Duration::from_secs(6);
 /// What may wait in the system for the network to take it. Small, so that what was written was sent: the system would
 /// otherwise take seconds of sound from us that no server has seen.
 const UNSENT: u32 = 32 << 10;
@@ -103,9 +105,11 @@ impl Dialer {
                 let name = ServerName::try_from(self.host.clone())
                     .map_err(|_| unreachable("there is no such host"))?;
                 let connector = TlsConnector::from(tls.config.clone());
-                match connector.connect(name, socket).await {
-                    Ok(link) => Ok(Box::new(link)),
-                    Err(e) => Err(self.refused(tls, &e)),
+                // A server that knows no TLS mostly says nothing, for it waits for the end of a request.
+                match tokio::time::timeout(HANDSHAKE, connector.connect(name, socket)).await {
+                    Ok(Ok(link)) => Ok(Box::new(link)),
+                    Ok(Err(e)) => Err(self.refused(tls, &e)),
+                    Err(_) => Err(unreachable("it does not answer over TLS")),
                 }
             }
         }
