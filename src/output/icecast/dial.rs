@@ -89,12 +89,14 @@ impl Dialer {
             .collect();
         let socket = TcpStream::connect(&found[..]).await.map_err(|e| {
             use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
-            unreachable(&match e.kind() {
-                ConnectionRefused => "nobody answers there".to_string(),
-                HostUnreachable | NetworkUnreachable => "the network has no way there".into(),
-                TimedOut => "it does not answer".into(),
-                _ => e.to_string(),
-            })
+            let known = [
+                (ConnectionRefused, "nobody answers there"),
+                (HostUnreachable, "the network has no way there"),
+                (NetworkUnreachable, "the network has no way there"),
+                (TimedOut, "it does not answer"),
+            ];
+            let row = known.iter().find(|(kind, _)| *kind == e.kind());
+            unreachable(row.map_or(e.to_string().as_str(), |(_, words)| words))
         })?;
         // What the system refuses only makes "live" a little less true.
         let _ = socket.set_nodelay(true);
