@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt, stream::select};
 use zbus::{
-    Connection, MatchRule, MessageStream,
+    Connection, MatchRule, Message, MessageStream,
     fdo::{DBusProxy, PropertiesProxy},
     message::Type,
     names::{InterfaceName, OwnedBusName},
@@ -51,7 +51,6 @@ async fn listen(title: &NowPlaying) -> zbus::Result<()> {
         .msg_type(Type::Signal)
         .interface("org.freedesktop.DBus")?
         .member("NameOwnerChanged")?
-        .arg0ns(PLAYERS)?
         .build();
     // Heard before the first look, so that nothing is missed in between.
     let mut news = select(
@@ -70,10 +69,22 @@ async fn listen(title: &NowPlaying) -> zbus::Result<()> {
             title.set(now.clone());
             shown = Some(now);
         }
-        match news.next().await {
-            Some(message) => drop(message?),
-            None => return Err(zbus::Error::Failure("the bus is gone".into())),
+        loop {
+            let news = news.next().await;
+            let gone = || zbus::Error::Failure("the bus is gone".into());
+            if is_of_players(&news.ok_or_else(gone)??) {
+                break;
+            }
         }
+    }
+}
+
+/// Whether it is about a player. Names come and go all the time on a desktop.
+fn is_of_players(message: &Message) -> bool {
+    let body = message.body();
+    match body.deserialize::<(&str, &str, &str)>() {
+        Ok((name, _, _)) => name.starts_with(PLAYERS),
+        Err(_) => true,
     }
 }
 

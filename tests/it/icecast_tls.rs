@@ -199,6 +199,6 @@ fn a_server_without_tls_is_told_from_one_with_it() {
         output(s, "icecast")["state"] == "waiting"
     });
     let why = output(&waits, "icecast")["error"].as_str().unwrap();
-    assert!(why.contains("speaks no TLS"), "{why}");
+    assert!(why.contains("does not answer over TLS"), "{why}");
     aerial.stop();
 }

@@ -27,6 +27,8 @@ use crate::error::OutputError;
 
 /// How long making the connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long agreeing on encryption may take, of that.
+const HANDSHAKE: Duration = Duration::from_secs(6);
 /// What may wait in the system for the network to take it. Small, so that what was written was sent: the system would
 /// otherwise take seconds of sound from us that no server has seen.
 const UNSENT: u32 = 32 << 10;
@@ -87,12 +89,14 @@ impl Dialer {
             .collect();
         let socket = TcpStream::connect(&found[..]).await.map_err(|e| {
             use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
-            unreachable(&match e.kind() {
-                ConnectionRefused => "nobody answers there".to_string(),
-                HostUnreachable | NetworkUnreachable => "the network has no way there".into(),
-                TimedOut => "it does not answer".into(),
-                _ => e.to_string(),
-            })
+            let known = [
+                (ConnectionRefused, "nobody answers there"),
+                (HostUnreachable, "the network has no way there"),
+                (NetworkUnreachable, "the network has no way there"),
+                (TimedOut, "it does not answer"),
+            ];
+            let row = known.iter().find(|(kind, _)| *kind == e.kind());
+            unreachable(row.map_or(e.to_string().as_str(), |(_, words)| words))
         })?;
         // What the system refuses only makes "live" a little less true.
         let _ = socket.set_nodelay(true);
@@ -103,9 +107,11 @@ impl Dialer {
                 let name = ServerName::try_from(self.host.clone())
                     .map_err(|_| unreachable("there is no such host"))?;
                 let connector = TlsConnector::from(tls.config.clone());
-                match connector.connect(name, socket).await {
-                    Ok(link) => Ok(Box::new(link)),
-                    Err(e) => Err(self.refused(tls, &e)),
+                // A server that knows no TLS mostly says nothing, for it waits for the end of a request.
+                match tokio::time::timeout(HANDSHAKE, connector.connect(name, socket)).await {
+                    Ok(Ok(link)) => Ok(Box::new(link)),
+                    Ok(Err(e)) => Err(self.refused(tls, &e)),
+                    Err(_) => Err(unreachable("it does not answer over TLS")),
                 }
             }
         }

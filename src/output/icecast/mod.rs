@@ -142,10 +142,11 @@ fn goods(context: &Context, lease: &MuxLease, rungs: &[RungId]) -> Goods {
 
 /// An encoder that cannot be had.
 fn unable(error: SpecError) -> OutputError {
-    match error {
-        SpecError::EncoderMissing {
-            element, package, ..
-        } => OutputError::Missing { element, package },
-        other => OutputError::Other(other.to_string().trim_end_matches('.').to_string()),
+    if let SpecError::EncoderMissing {
+        element, package, ..
+    } = error
+    {
+        return OutputError::Missing { element, package };
     }
+    OutputError::Other(error.to_string().trim_end_matches('.').to_string())
 }

@@ -66,10 +66,12 @@ async fn request(
         use io::ErrorKind::{InvalidData, TimedOut};
         OutputError::Unreachable {
             host: target.host_and_port(),
-            why: match e.kind() {
-                InvalidData => "it is no Icecast server",
-                TimedOut => "it does not answer",
-                _ => "it closed the connection",
+            why: if e.kind() == InvalidData {
+                "it is no Icecast server"
+            } else if e.kind() == TimedOut {
+                "it does not answer"
+            } else {
+                "it closed the connection"
             }
             .into(),
         }
@@ -261,8 +263,15 @@ async fn send(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    };
+
     use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::fanout::{Depth, Join, Stream};
 
     const GOODS: Goods = Goods {
         content_type: "audio/mpeg",
@@ -324,7 +333,8 @@ mod tests {
     #[tokio::test]
     async fn each_refusal_has_its_own_error() {
         let forbidden = |body: &str| format!("HTTP/1.0 403 Forbidden\r\n\r\n{body}");
-        let cases: [(String, fn(&OutputError) -> bool); 6] = [
+        type IsRight = fn(&OutputError) -> bool;
+        let cases: [(String, IsRight); 6] = [
             ("HTTP/1.0 401 No\r\n\r\n".into(), |e| {
                 matches!(e, OutputError::Denied { .. })
             }),
@@ -372,5 +382,46 @@ mod tests {
             assert!(head.contains(&format!("\r\n{line}\r\n")), "{line}: {head}");
         }
         assert!(!head.contains("Transfer-Encoding") && !head.contains("Ice-Genre"));
+    }
+
+    #[tokio::test]
+    async fn a_slow_server_misses_pieces_and_goes_on_at_a_key_frame() {
+        let chunks = Stream::new(Depth {
+            time: Duration::from_secs(2),
+            ..Depth::default()
+        });
+        let publish = |n: u8| {
+            chunks.publish(Chunk {
+                pts: Duration::from_millis(u64::from(n) * 100),
+                key: n.is_multiple_of(10),
+                data: vec![n; 1000].into(),
+            })
+        };
+        publish(0);
+        let feed = chunks.subscribe(Join::LastKey);
+        // Takes a hundred bytes, then no more until they are read.
+        let (ours, mut theirs) = tokio::io::duplex(100);
+        let missed = Arc::new(AtomicU64::new(0));
+        let (target, count) = (target(1), missed.clone());
+        let sending = tokio::spawn(async move {
+            let skipped = |n| {
+                count.fetch_add(n, Relaxed);
+            };
+            stream(&target, Box::new(ours), Bytes::new(), feed, |_| (), skipped).await
+        });
+        let mut first = [9; 1000];
+        // As soon as its first byte is here, nothing else was taken from the stream.
+        theirs.read_exact(&mut first[..1]).await.unwrap();
+        (1..=55).for_each(publish);
+        theirs.read_exact(&mut first[1..]).await.unwrap();
+        assert_eq!(first, [0; 1000]);
+        let mut rest = [0; 6000];
+        theirs.read_exact(&mut rest).await.unwrap();
+        let got: Vec<u8> = rest.chunks(1000).map(|chunk| chunk[0]).collect();
+        assert_eq!(got, [50, 51, 52, 53, 54, 55]);
+        assert_eq!(missed.load(Relaxed), 49);
+        // The server goes, which is seen though there is nothing to send.
+        drop(theirs);
+        assert!(matches!(sending.await, Ok(OutputError::Lost { .. })));
     }
 }

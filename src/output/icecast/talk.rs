@@ -146,9 +146,12 @@ impl Admin {
     }
 
     async fn call(&self, command: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
-        let mut link = self.dialer.dial().await.map_err(|e| match e {
-            OutputError::Unreachable { why, .. } => why,
-            other => other.to_string().trim_end_matches('.').to_string(),
+        let dialed = self.dialer.dial().await;
+        let mut link = dialed.map_err(|e| {
+            if let OutputError::Unreachable { why, .. } = e {
+                return why;
+            }
+            e.to_string().trim_end_matches('.').to_string()
         })?;
         let mut path = format!("/admin/{command}?mount={}", encode(&self.mount, b"/"));
         for (key, value) in pairs {

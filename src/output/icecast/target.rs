@@ -30,7 +30,7 @@ pub struct IcecastTarget {
     /// What is sent; without it the ending of the mount decides.
     pub format: Option<Format>,
     /// What the server tells its listeners.
-    pub about: About,
+    pub about: Box<About>,
     /// Servers that relay this mount and are asked for their listeners too, with the same admin user.
     pub relays: Vec<Relay>,
     pub(super) given: String,
@@ -75,7 +75,7 @@ impl Default for IcecastTarget {
             password: String::new(),
             admin: None,
             format: None,
-            about: About::default(),
+            about: Box::default(),
             relays: Vec::new(),
             given: String::new(),
         }
@@ -373,7 +373,7 @@ mod tests {
         );
         let target: IcecastTarget = text.parse().unwrap();
         assert_eq!(
-            target.about,
+            *target.about,
             About {
                 public: true,
                 name: "My Radio".into(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Tells the server what plays now. Icecast 2.4 takes that for MP3 and AAC, which it then tells listeners who ask for it,
-//! and for Vorbis alone, where it goes into the stream; for everything else it refuses, and nothing can be done.
+//! Tells the server what plays now. Icecast 2.4 tells it to listeners of MP3 and AAC who ask for it; of Vorbis alone it
+//! shows it on its pages; of Ogg with a picture it says yes and does nothing; of everything else it says no (all tried).
 
 use std::{convert::Infallible, time::Duration};
 
@@ -18,9 +18,10 @@ pub(super) async fn follow(admin: Admin, mut titles: watch::Receiver<String>) ->
         let title = titles.borrow_and_update().clone();
         if title != told {
             match tell(&admin, &title).await {
-                Ok(()) => told = title,
-                Err(why) if why.contains("will not accept") => {
-                    tracing::info!(server = admin.name(), why, "titles are not taken");
+                Ok(true) => told = title,
+                Ok(false) => {
+                    let mount = &admin.mount;
+                    tracing::info!(server = admin.name(), mount, "this mount takes no titles");
                     return std::future::pending().await;
                 }
                 Err(why) => {
@@ -36,7 +37,8 @@ pub(super) async fn follow(admin: Admin, mut titles: watch::Receiver<String>) ->
     }
 }
 
-async fn tell(admin: &Admin, title: &str) -> Result<(), String> {
+/// Whether the mount takes titles at all.
+async fn tell(admin: &Admin, title: &str) -> Result<bool, String> {
     let pairs = [
         ("mode", "updinfo"),
         ("song", title),
@@ -44,8 +46,12 @@ async fn tell(admin: &Admin, title: &str) -> Result<(), String> {
         ("charset", "UTF-8"),
     ];
     let answer = admin.ask("metadata", &pairs).await?;
+    // Both come with a "return" of 1 (tried).
+    if answer.contains("will not accept") {
+        return Ok(false);
+    }
     match answer.contains("<return>1</return>") {
-        true => Ok(()),
+        true => Ok(true),
         false => Err(answer),
     }
 }
