@@ -397,7 +397,7 @@ pub(super) mod tests {
             }
         };
         assert_eq!(until_wanted(&mut window), 4);
-        assert_eq!(until_wanted(&mut window), 9);
+        assert_eq!(until_wanted(&mut window), 8);
         assert_eq!(
             until_wanted(&mut window),
             0,
