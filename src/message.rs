@@ -48,7 +48,7 @@ pub enum Command {
     /// End the broadcast: viewers are let go, outputs closed. Recordings go on.
     EndLive,
     /// Add an output, or replace the one of the same name. It is started at once if it is enabled and may run.
-    SetOutput(OutputSpec),
+    SetOutput(Box<OutputSpec>),
     /// Remove an output, ending it first.
     RemoveOutput(String),
     /// Switch an output on or off.

@@ -101,7 +101,7 @@ impl Director {
                 {
                     output::check_recording(path, *overwrite, *split)?;
                 }
-                self.outputs.set(spec).await;
+                self.outputs.set(*spec).await;
                 Ok(())
             }
             Command::RemoveOutput(name) => {

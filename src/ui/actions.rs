@@ -122,11 +122,11 @@ fn record(bridge: &Bridge) {
 }
 
 fn record_to(bridge: &Bridge, path: PathBuf, overwrite: bool) {
-    bridge.command(Command::SetOutput(OutputSpec {
+    bridge.command(Command::SetOutput(Box::new(OutputSpec {
         name: bridge.free_name(&words::file(&path)),
         enabled: true,
         target: record_target(&path, overwrite),
-    }));
+    })));
 }
 
 /// One file of this name, whatever is in it.
@@ -144,11 +144,11 @@ fn enable(bridge: &Bridge, name: &str, wanted: bool) {
     let recorded = item.and_then(|(_, item)| item.path());
     let recorded = recorded.filter(|path| path.exists());
     bridge.command(match (wanted, recorded) {
-        (true, Some(path)) => Command::SetOutput(OutputSpec {
+        (true, Some(path)) => Command::SetOutput(Box::new(OutputSpec {
             name: name.to_string(),
             enabled: true,
             target: record_target(&files::beside(&path), false),
-        }),
+        })),
         (wanted, _) => Command::EnableOutput(name.to_string(), wanted),
     });
 }

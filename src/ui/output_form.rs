@@ -114,7 +114,7 @@ impl OutputForm {
             bridge,
             move || match form.spec(&bridge) {
                 Ok(spec) => {
-                    bridge.command(Command::SetOutput(spec));
+                    bridge.command(Command::SetOutput(Box::new(spec)));
                     close();
                 }
                 Err(problem) => form.complain(&problem),

@@ -79,11 +79,11 @@ async fn put_output(
         }
         (Some(kind), Some(url), enabled) => {
             let target = Target::parse(&kind, &url).map_err(|e| refusal(&StudioError::Spec(e)))?;
-            Command::SetOutput(OutputSpec {
+            Command::SetOutput(Box::new(OutputSpec {
                 name: name.clone(),
                 enabled: enabled.unwrap_or_else(|| before.as_ref().is_none_or(|row| row.enabled)),
                 target,
-            })
+            }))
         }
         (None, None, Some(enabled)) => Command::EnableOutput(name.clone(), enabled),
         (Some(_), None, _) | (None, Some(_), _) => {

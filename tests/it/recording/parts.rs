@@ -227,7 +227,7 @@ fn beside(first: OutputSpec, others: impl IntoIterator<Item = OutputSpec>) -> St
         taken(s, &name) > 0
     });
     for other in others {
-        studio.command(Command::SetOutput(other));
+        studio.command(Command::SetOutput(Box::new(other)));
     }
     studio
 }
