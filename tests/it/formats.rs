@@ -417,7 +417,10 @@ fn all_formats_at_once_need_one_encoder_of_each_kind_and_none_when_nobody_watche
     ]);
     let before = aerial.wait_anew("nobody to watch", |_| true);
     assert_eq!(encoders(&before), [], "nobody wants anything");
-    let paths = ROUTES.iter().map(|r| r.path).chain(["/live.mjpeg"]);
+    let paths = ROUTES
+        .iter()
+        .map(|r| r.path)
+        .chain(["/live.mjpeg", "/live.gif"]);
     let watching: Vec<Viewer> = paths
         .flat_map(|path| [path; 3])
         .map(|path| Viewer::join(aerial.address(), path))
@@ -428,6 +431,7 @@ fn all_formats_at_once_need_one_encoder_of_each_kind_and_none_when_nobody_watche
     }
     let expected = [
         ("aac", "audio"),
+        ("gif", "gif"),
         ("h264", "full"),
         // Begun for those who may want it, when they ask what there is.
         ("h264", "low"),
@@ -439,7 +443,7 @@ fn all_formats_at_once_need_one_encoder_of_each_kind_and_none_when_nobody_watche
         ("vp8", "full"),
     ];
     let all = aerial.wait("everybody to be listed", |s| {
-        viewers(s, "http").len() == 21 && viewers(s, "hls").len() == 3 && encoders(s).len() >= 9
+        viewers(s, "http").len() == 24 && viewers(s, "hls").len() == 3 && encoders(s).len() >= 10
     });
     assert_eq!(encoders(&all), expected);
     let low = ask(&aerial, "GET", &format!("/hls/{}/low.m3u8", folders[0]));
@@ -451,7 +455,7 @@ fn all_formats_at_once_need_one_encoder_of_each_kind_and_none_when_nobody_watche
     let after = aerial.wait("nothing to be encoded", |s| encoders(s).is_empty());
     assert_eq!(after["viewers"], json!([]));
     for status in aerial.statuses() {
-        assert!(encoders(&status).len() <= 9, "{status:#}");
+        assert!(encoders(&status).len() <= 10, "{status:#}");
     }
     aerial.stop();
 }
@@ -797,5 +801,31 @@ fn chromium_shows_pictures_one_by_one() {
     page.wait_first_frame();
     assert_eq!(page.ask("changes"), json!(true));
     page.finish();
+    aerial.stop();
+}
+
+#[test]
+fn firefox_plays_every_format_it_knows() {
+    let needs = [browser::NEEDS, &["firefox-esr"]].concat();
+    if !have("firefox_plays_every_format_it_knows", &needs) {
+        return;
+    }
+    let mut aerial = Aerial::live(SMALL);
+    // Firefox has given up Theora; the sound of Ogg it plays.
+    for (path, width) in [
+        ("/live.webm", 640),
+        ("/live.mp4", 640),
+        ("/live.ogg", 0),
+        ("/live.opus", 0),
+    ] {
+        let mut page = Browser::open(&aerial.link(path), &["--browser", "firefox", "--audio"]);
+        page.wait_first_frame();
+        let shown = "new Promise(done => { const v = document.querySelector('video'), t = v.currentTime; \
+                     v.ontimeupdate = () => { if (v.currentTime > t + 2) done(v.videoWidth); } })";
+        assert_eq!(page.ask(shown).as_u64(), Some(width), "{path}");
+        let saw = page.finish();
+        assert_eq!(saw["ok"], true, "{path}: {saw:#}");
+        assert_eq!(saw["media_error"], Value::Null, "{path}: {saw:#}");
+    }
     aerial.stop();
 }
