@@ -4,20 +4,38 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::Admin;
 
 /// A mount that was just begun does not exist yet for the admin interface.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A mount of Vorbis takes no titles until the server has read the head of the stream: so what was told before this is
+/// told once more, whatever the answer was.
+const READ: Duration = Duration::from_secs(5);
+
 /// Pass on what is there and what comes, for ever.
 pub(super) async fn follow(admin: Admin, mut titles: watch::Receiver<String>) -> Infallible {
     let mut told = String::new();
+    let read_at = Instant::now() + READ;
     loop {
         let title = titles.borrow_and_update().clone();
         if title != told {
             match tell(&admin, &title).await {
+                Ok(_) if Instant::now() < read_at => {
+                    // A new one that comes meanwhile is told at once.
+                    if timeout_at(read_at, titles.changed())
+                        .await
+                        .is_ok_and(|r| r.is_err())
+                    {
+                        return std::future::pending().await;
+                    }
+                    continue;
+                }
                 Ok(true) => told = title,
                 Ok(false) => {
                     let mount = &admin.mount;
