@@ -20,7 +20,7 @@ struct Format {
     begun: fn(&[u8]) -> bool,
 }
 
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 8] = [
     Format {
         path: "/live.webm",
         // A cluster.
@@ -49,6 +49,11 @@ const FORMATS: [Format; 7] = [
     Format {
         path: "/live.mjpeg",
         begun: |body| body.windows(2).any(|w| w == [0xff, 0xd9]),
+    },
+    Format {
+        path: "/live.gif",
+        // Its head has 32 bytes; the rest is the first picture.
+        begun: |body| body.len() > 2_000,
     },
 ];
 

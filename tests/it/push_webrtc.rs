@@ -96,17 +96,28 @@ fn a_whip_endpoint_of_our_own_is_pushed_to_and_comes_back_after_it_was_killed() 
 }
 
 #[test]
-fn gstreamers_whip_server_gets_picture_and_sound() {
+fn gstreamers_whip_server_gets_picture_and_sound_and_again_after_it_was_gone() {
     let port = free_port();
-    let source = GstViewer::source("whipserversrc");
-    let signaller = source.property::<glib::Object>("signaller");
-    signaller.set_property("host-addr", format!("http://127.0.0.1:{port}"));
-    signaller.set_property("stun-server", None::<&str>);
-    let server = GstViewer::receive(source);
+    let start = || {
+        let source = GstViewer::source("whipserversrc");
+        let signaller = source.property::<glib::Object>("signaller");
+        signaller.set_property("host-addr", format!("http://127.0.0.1:{port}"));
+        signaller.set_property("stun-server", None::<&str>);
+        GstViewer::receive(source)
+    };
+    let server = start();
     let url = format!("http://127.0.0.1:{port}/whip/endpoint");
-    let mut aerial = Aerial::live(&[SMALL, &["--whip", &url]].concat());
+    let mut aerial = Aerial::live(&[SMALL, &["--whip", &url, "--record", "x.mkv"]].concat());
     server.wait_packets();
-    go_on(&aerial, &["whip"]);
+    go_on(&aerial, &["whip", "record"]);
+    drop(server);
+    aerial.wait("the loss to be told", |s| {
+        output(s, "whip")["state"] == "waiting"
+    });
+    go_on(&aerial, &["record"]);
+    let server = start();
+    server.wait_packets();
+    go_on(&aerial, &["whip", "record"]);
     aerial.stop();
 }
 
