@@ -254,8 +254,8 @@ async fn clear_off_air(mut on_air: watch::Receiver<bool>, sessions: Sessions) {
 /// Done when the other side has closed the connection.
 async fn closed(socket: &TcpStream) {
     let mut byte = [0];
-    // Anything else that comes is the next request.
-    if !matches!(socket.peek(&mut byte).await, Ok(0) | Err(_)) {
+    // Anything that comes is the next request, and who has only finished speaking still listens.
+    if socket.peek(&mut byte).await.is_ok() {
         std::future::pending::<()>().await;
     }
 }
