@@ -131,3 +131,6 @@ mod window;
 
 /// Files, links and rows, dragged and dropped.
 mod dragdrop;
+
+/// Installed, and started as desktops start applications.
+mod launch;
