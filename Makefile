@@ -3,7 +3,8 @@
 # make test    installs what the tests need, and runs every check there is
 # make bench   measures; ONLY="webrtc http formats launch join frames" chooses
 # make install, make uninstall     with PREFIX and DESTDIR
-# make check   desktop file, metainfo and translations         make pot     collects texts for translators
+# make check   desktop file, metainfo, manifest and translations     make pot     collects texts for translators
+# make deb, make flatpak, make dist    packages and the sources of a release, in target/: see docs/releasing.md
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -22,7 +23,7 @@ zsh ?= zsh/site-functions
 program = $(if $(filter /usr /usr/local /app,$(PREFIX)),aerial,$(PREFIX)/bin/aerial)
 languages = $(shell sed 's/\#.*//' po/LINGUAS)
 
-.PHONY: run build test bench install uninstall check pot data
+.PHONY: run build test bench install uninstall check pot data deb flatpak dist
 .NOTPARALLEL:
 
 run:
@@ -46,6 +47,7 @@ test:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && set -- PROFILE=dev PREFIX=/usr DESTDIR="$$scratch" && \
 	  $(MAKE) --no-print-directory install "$$@" && "$$scratch/usr/bin/aerial" --version && "$$scratch/usr/bin/aerial" check && \
 	  $(MAKE) --no-print-directory uninstall "$$@" && [ -z "$$(find "$$scratch" -type f)" ]
+	! command -v dpkg-shlibdeps >/dev/null || scripts/make-deb --check
 
 tests/web/node_modules/.package-lock.json: tests/web/package.json tests/web/package-lock.json
 	cd tests/web && npm ci --silent
@@ -67,6 +69,7 @@ check: data
 	desktop-file-validate $(made)/$(id).desktop
 	appstreamcli validate --no-net $(made)/$(id).metainfo.xml
 	for l in $(languages); do msgfmt --check -o /dev/null po/$$l.po || exit 1; done
+	flatpak/check
 
 # Man pages and completions are written by the program itself, so they cannot tell of another one.
 install: data
@@ -101,6 +104,16 @@ define tell-desktop
 [ -n "$(DESTDIR)" ] || for t in "update-desktop-database -q $(share)/applications" "update-mime-database $(share)/mime" \
   "gtk-update-icon-cache -qtf $(share)/icons/hicolor"; do ! command -v $${t%% *} >/dev/null || $$t >/dev/null || exit 1; done
 endef
+
+deb:
+	$(MAKE) --no-print-directory build
+	scripts/make-deb
+
+flatpak:
+	flatpak/build-local --bundle
+
+dist:
+	scripts/make-dist
 
 pot:
 	xgettext --from-code=UTF-8 --package-name=Aerial --keyword=gettext --keyword=ngettext:1,2 --keyword=pgettext:1c,2 --add-comments=Translators \

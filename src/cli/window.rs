@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `aerial` without a command: the window, and what is to be shown in it.
 
-use std::{ffi::OsStr, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
-use gtk::{gio, prelude::FileExt};
 use studio::{StudioOptions, error::StudioError};
 
 use super::{BAD_ARGUMENTS, Live, Opening, complain, options::options, refuse};
@@ -13,7 +12,7 @@ use crate::ui::{self, Start};
 pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
     let mut files = vec![];
     for name in &opening.files {
-        match file(name) {
+        match ui::file(name) {
             Some(file) => files.push(file),
             None => {
                 complain(
@@ -52,14 +51,4 @@ fn load(profile: Option<&Path>) -> Result<StudioOptions, StudioError> {
         profile: profile.map(|path| path.to_string_lossy().into_owned()),
         ..Live::default()
     })
-}
-
-/// A file that is there, or a link.
-fn file(name: &OsStr) -> Option<gio::File> {
-    let file = gio::File::for_commandline_arg(name);
-    let there = match file.path() {
-        Some(path) => path.exists(),
-        None => name.to_string_lossy().contains("://"),
-    };
-    there.then_some(file)
 }

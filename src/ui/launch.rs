@@ -4,6 +4,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    ffi::OsStr,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -225,6 +226,16 @@ pub fn ready(mut options: StudioOptions) -> StudioOptions {
         output.enabled &= !matches!(output.target, Target::Record { .. });
     }
     options
+}
+
+/// A file that is there, or a link, from the command line.
+pub fn file(name: &OsStr) -> Option<gio::File> {
+    let file = gio::File::for_commandline_arg(name);
+    let there = match file.path() {
+        Some(path) => path.exists(),
+        None => name.to_string_lossy().contains("://"),
+    };
+    there.then_some(file)
 }
 
 /// What opening these files means: profiles by their ending, all else is shown and played.

@@ -105,7 +105,7 @@ mod words;
 
 use std::process::ExitCode;
 
-pub use launch::Start;
+pub use launch::{Start, file};
 
 /// Show the window on an engine started with these options, until it is closed. Without any source among them, and
 /// without files to show, the camera and the microphone that are there are shown, else the test card.
