@@ -137,11 +137,11 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
     let usual = EncodeSettings::default();
     let (from, bitrate) = match codec.media {
         MediaKind::Video => (
-            "videotestsrc num-buffers=90 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1",
+            "videotestsrc num-buffers=3000 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1",
             500_000,
         ),
         MediaKind::Audio => (
-            "audiotestsrc num-buffers=90 ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2",
+            "audiotestsrc num-buffers=3000 ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2",
             usual.audio_bitrate,
         ),
     };
@@ -160,15 +160,17 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
     let pipeline = pipeline
         .downcast::<gst::Pipeline>()
         .map_err(|_| Unable::Failed("it is no pipeline".into()))?;
-    // Only until the first comes out: some encoders complain when they are drained.
+    // Only until the first comes out; no more are coded, for some encoders complain when they are stopped in the middle.
     if let Some(pad) = pipeline.by_name("end").and_then(|e| e.static_pad("sink")) {
         let end = pipeline.downgrade();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let held = gst::PadProbeType::BUFFER | gst::PadProbeType::BLOCK;
+        pad.add_probe(held, move |_, _| {
             if let Some(end) = end.upgrade() {
                 let came = gst::message::Application::builder(gst::Structure::new_empty("came"));
                 let _ = end.post_message(came.src(&end).build());
             }
-            gst::PadProbeReturn::Remove
+            // The first is held until the pipeline ends.
+            gst::PadProbeReturn::Ok
         });
     }
     let told = pipeline.bus().and_then(|bus| {
