@@ -12,7 +12,7 @@ use std::{
 use gst::prelude::*;
 use parking_lot::Mutex;
 
-use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Stills};
+use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Place, Stills};
 use crate::{error::SpecError, message::MediaKind};
 
 /// An encoder that has given nothing by then hangs.
@@ -54,10 +54,23 @@ impl Ability {
     fn why_not(&self, name: &str) -> SpecError {
         let row = self.encoders.iter().find(|(e, _)| e.element == name);
         match row {
-            Some((encoder, Err(Unable::Missing(package)))) => SpecError::EncoderMissing {
-                codec: self.codec.label,
-                element: encoder.element,
-                package,
+            Some((encoder, Err(Unable::Missing(package)))) => match encoder.place {
+                Place::Software => SpecError::EncoderMissing {
+                    codec: self.codec.label,
+                    element: encoder.element,
+                    package,
+                },
+                // GStreamer offers it only where it finds the hardware, so installing the package may change nothing.
+                Place::Va | Place::Nvenc | Place::QuickSync | Place::V4l2 => {
+                    SpecError::EncoderBroken {
+                        codec: self.codec.label,
+                        element: encoder.element.into(),
+                        why: format!(
+                            "no {} hardware with its driver was found, or {package} is not installed",
+                            encoder.place.label()
+                        ),
+                    }
+                }
             },
             Some((_, Err(Unable::Failed(why)))) => SpecError::EncoderBroken {
                 codec: self.codec.label,
@@ -197,7 +210,6 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::Place;
 
     #[test]
     fn every_codec_of_the_table_can_be_encoded_here() {
@@ -225,7 +237,7 @@ mod tests {
             parser: None,
             webrtc: false,
         };
-        let h264 = &Codec::named("h264").unwrap().encoders[0];
+        let h264 = Codec::named("h264").unwrap().usual();
         let ability = Ability {
             codec: &NOWHERE,
             encoders: vec![(h264, Err(Unable::Missing("some-package")))],
@@ -248,6 +260,30 @@ mod tests {
             broken.best(None).unwrap_err(),
             SpecError::EncoderBroken { .. }
         ));
+    }
+
+    #[test]
+    fn an_encoder_of_hardware_that_is_not_there_is_told_as_such() {
+        for codec in CODECS {
+            for encoder in codec.encoders {
+                let ability = Ability {
+                    codec,
+                    encoders: vec![(encoder, Err(Unable::Missing("some-package")))],
+                };
+                let error = ability.best(Some(encoder.element)).unwrap_err();
+                let hardware = encoder.place != Place::Software;
+                assert_eq!(
+                    matches!(error, SpecError::EncoderBroken { .. }),
+                    hardware,
+                    "{error}"
+                );
+                assert_eq!(
+                    error.to_string().contains(encoder.place.label()),
+                    hardware,
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]
