@@ -45,9 +45,12 @@ pub enum SpecError {
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
-    /// Size and rate of the GIF or MJPEG stream.
+    /// Size and rate of the GIF stream.
     #[error("{0:?} is no size and rate for single pictures.")]
     Stills(String),
+    /// Rate of the MJPEG stream, whose pictures are of the program's size.
+    #[error("{0:?} is no rate for single pictures of the program's size.")]
+    StillRate(String),
     /// A bitrate such as `2500k`.
     #[error("\"{0}\" is not a bitrate.")]
     Bitrate(String),
@@ -198,6 +201,9 @@ impl Remedy for SpecError {
             }
             SpecError::Stills(_) => {
                 "Write WIDTH@PICTURES-PER-SECOND, for example 480@8, at most 1920@30.".into()
+            }
+            SpecError::StillRate(_) => {
+                "Write @PICTURES-PER-SECOND, for example @8, at most @30.".into()
             }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()

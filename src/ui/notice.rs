@@ -190,6 +190,13 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Write width and pictures per second, for example 480@8."),
         ),
+        SpecError::StillRate(text) => Notice::new(
+            fill(
+                gettext("“{text}” is no rate for single pictures of the program’s size."),
+                &[("text", text)],
+            ),
+            gettext("Write pictures per second, for example @8."),
+        ),
         SpecError::Size(text) => Notice::new(
             fill(
                 gettext("“{text}” is not a picture size."),
