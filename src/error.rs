@@ -165,6 +165,14 @@ pub enum SpecError {
         /// What the system says.
         why: String,
     },
+    /// A recording of tracks that the program does not have.
+    #[error("Cannot record to {path}: the program has nothing that {format} could carry.")]
+    RecordEmpty {
+        /// The file asked for.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+    },
     /// A profile that does not exist.
     #[error("There is no profile {0}.")]
     ProfileMissing(PathBuf),
@@ -243,6 +251,9 @@ impl Remedy for SpecError {
             SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
             SpecError::RecordUnwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()
+            }
+            SpecError::RecordEmpty { .. } => {
+                "Choose another ending, or start Aerial with such a source.".into()
             }
             SpecError::ProfileMissing(_) => {
                 "Give the name of a saved profile or the path of a .toml file.".into()

@@ -333,6 +333,13 @@ pub fn spec(error: &SpecError) -> Notice {
             gettext("Choose another name."),
         ),
         SpecError::RecordUnwritable { path, why } => unwritable(path, why),
+        SpecError::RecordEmpty { format, .. } => Notice::new(
+            fill(
+                gettext("The program has nothing that {format} could carry."),
+                &[("format", format)],
+            ),
+            gettext("Choose another format."),
+        ),
         SpecError::ProfileMissing(path) => Notice::new(
             fill(
                 gettext("There is no profile {name}."),
