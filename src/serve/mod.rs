@@ -20,6 +20,7 @@ mod hls;
 mod icy;
 mod live;
 mod page;
+mod posts;
 mod reception;
 mod signalling;
 mod snapshot;
