@@ -28,6 +28,7 @@ mod unsent;
 mod webrtc;
 mod whep;
 mod whip;
+mod worker;
 
 use std::{
     net::{IpAddr, SocketAddr},
