@@ -172,7 +172,9 @@ impl Studio {
             move |change| {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
+                    Change::Noted(viewer) => Event::ViewerNoted(viewer),
                     Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Bans(bans) => Event::Bans(bans),
                 })
             }
         });

@@ -198,6 +198,8 @@ impl Bridge {
                 }
                 self.after_viewers();
             }
+            // Shown by the list of viewers once it has a place for them.
+            Event::ViewerNoted(_) | Event::Bans(_) => (),
             Event::ViewerLeft(id) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);
                 self.after_viewers();

@@ -210,6 +210,7 @@ mod tests {
             loss,
             dropped: 0,
             rung: String::new(),
+            note: String::new(),
         }
     }
 
