@@ -28,6 +28,8 @@ mod imp {
         #[template_child]
         pub copy: TemplateChild<gtk::Button>,
         #[template_child]
+        pub header: TemplateChild<gtk::Box>,
+        #[template_child]
         pub total: TemplateChild<gtk::Label>,
         #[template_child]
         pub list: TemplateChild<gtk::ColumnView>,
@@ -154,6 +156,8 @@ impl ViewersPanel {
             0 => "empty",
             _ => "list",
         });
+        // There is something to look back at.
+        imp.header.set_visible(broadcast.peak() > 0);
         imp.total.set_label(&words::fill(
             gettext("{watching}, at most {peak} at a time"),
             &[
