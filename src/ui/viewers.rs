@@ -158,12 +158,15 @@ impl ViewersPanel {
         });
         // There is something to look back at.
         imp.header.set_visible(broadcast.peak() > 0);
+        let peak = broadcast.peak().to_string();
+        let total = match watching {
+            // Translators: {peak} is a number of viewers
+            0 => gettext("Nobody is watching now, at most {peak} so far"),
+            _ => gettext("{watching}, at most {peak} at a time"),
+        };
         imp.total.set_label(&words::fill(
-            gettext("{watching}, at most {peak} at a time"),
-            &[
-                ("watching", &words::watching(watching)),
-                ("peak", &broadcast.peak().to_string()),
-            ],
+            total,
+            &[("watching", &words::watching(watching)), ("peak", &peak)],
         ));
         let live = broadcast.air() == Air::Live;
         imp.empty.set_title(&match live {
