@@ -13,8 +13,8 @@ use std::{
 use crate::{
     icecast::{self, Icecast},
     peers::Janus,
-    push::{Nginx, SMALL, Server, Transmit, wait_for},
-    rig::{Aerial, Home, checkout, free_port},
+    push::{Nginx, SMALL, Server, Transmit},
+    rig::{Aerial, Home, checkout, free_port, wait_for},
 };
 
 /// What the servers need besides.
