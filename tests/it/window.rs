@@ -73,3 +73,8 @@ fn layouts_mixer_and_sources_are_directed_from_the_window_while_live_and_what_is
  {
     tell("direct.py", &[]);
 }
+
+#[test]
+fn the_help_opens_with_f1_and_can_be_read_by_keyboard_and_screen_reader() {
+    tell("help.py", &[]);
+}

@@ -104,6 +104,11 @@ fn say(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
 
 /// What a body could not be read for.
 fn unread(e: &JsonRejection) -> Response {
+    if let JsonRejection::MissingJsonContentType(_) = e {
+        let sentence =
+            "The request is not said to be JSON. Send \"Content-Type: application/json\".";
+        return say(e.status(), sentence);
+    }
     // The last part of the chain is the one that names the place.
     let text = e.body_text();
     let sentence = text
