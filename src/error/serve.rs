@@ -33,6 +33,9 @@ pub enum ServeError {
     /// Nobody can watch now.
     #[error("The broadcast is not on the air.")]
     OffAir,
+    /// Somebody who may not watch.
+    #[error(transparent)]
+    Banned(#[from] crate::audience::Banned),
     /// No source could be made for a guest.
     #[error("No seat could be made for you: {0}")]
     NoSeat(String),
@@ -54,6 +57,8 @@ impl Remedy for ServeError {
             ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            // Its words have the remedy in them.
+            ServeError::Banned(_) => String::new(),
             ServeError::NoSeat(_) => "Ask the host.".into(),
             ServeError::Ended => "Start Aerial again.".into(),
         }

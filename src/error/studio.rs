@@ -58,6 +58,12 @@ pub enum StudioError {
     /// A viewer that is not there.
     #[error("That viewer is not there any more.")]
     NoSuchViewer,
+    /// A viewer who comes through somebody else's server.
+    #[error("That viewer has no address of its own: it comes through another server.")]
+    NoAddress,
+    /// An address that may watch.
+    #[error("{0} is not banned.")]
+    NotBanned(std::net::IpAddr),
     /// A source that is not there.
     #[error("There is no source {0}.")]
     NoSuchSource(u64),
@@ -107,7 +113,9 @@ impl Remedy for StudioError {
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
             StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
+            StudioError::NoAddress => "Kick it, or ban it there.".into(),
             StudioError::NoSuchViewer
+            | StudioError::NotBanned(_)
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
             StudioError::NotForThis(_) => "Choose another source for it.".into(),

@@ -69,6 +69,7 @@ pub(super) fn refusal(error: &ServeError) -> Response {
     let words = format!("{error} {}", error.remedy());
     match error {
         ServeError::Sdp(_) => plain(StatusCode::BAD_REQUEST, words),
+        ServeError::Banned(banned) => plain(StatusCode::FORBIDDEN, banned),
         ServeError::OffAir
         | ServeError::NoSeat(_)
         | ServeError::Ended
@@ -108,7 +109,7 @@ pub(super) fn who(headers: &HeaderMap, from: Option<SocketAddr>) -> Who {
 }
 
 /// Where the request came from, if the listener told.
-fn peer<B>(request: &axum::http::Request<B>) -> Option<SocketAddr> {
+pub(super) fn peer<B>(request: &axum::http::Request<B>) -> Option<SocketAddr> {
     let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
     info.map(|ConnectInfo(address)| *address)
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    audience::{Audience, Change, Viewer},
+    audience::{Audience, Ban, Change, Viewer, Visit},
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{AirState, Command, Event, Outcome, OutputStatus, Progress, SourceId, SourceStatus},
@@ -153,7 +153,9 @@ impl Studio {
             move |change| {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
+                    Change::Noted(viewer) => Event::ViewerNoted(viewer),
                     Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Bans(bans) => Event::Bans(bans),
                 })
             }
         });
@@ -371,6 +373,16 @@ impl Studio {
     /// Everybody who watches.
     pub fn viewers(&self) -> Vec<Viewer> {
         self.0.shared.audience.viewers()
+    }
+
+    /// Who came to this broadcast, in order of joining.
+    pub fn visits(&self) -> Vec<Visit> {
+        self.0.shared.audience.visits()
+    }
+
+    /// Who may not watch.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.0.shared.audience.bans()
     }
 
     /// The most who watched at one time.

@@ -131,3 +131,6 @@ mod window;
 
 /// Files, links and rows, dragged and dropped.
 mod dragdrop;
+
+/// The examples of the documents.
+mod docs;
