@@ -51,6 +51,7 @@ use crate::{
     error::{OutputError, SpecError},
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
@@ -167,6 +168,7 @@ pub(crate) struct Supplies {
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
     pub(crate) now_playing: NowPlaying,
+    pub(crate) navigation: Navigation,
 }
 
 /// All outputs.
@@ -373,6 +375,7 @@ impl Outputs {
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 now_playing: self.supplies.now_playing.clone(),
+                navigation: self.supplies.navigation.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
                 hold,
@@ -410,6 +413,8 @@ pub(crate) struct Context {
     muxes: Muxes,
     audience: Audience,
     now_playing: NowPlaying,
+    /// What viewers do with a picture goes there.
+    navigation: Navigation,
     stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     endings: TaskTracker,

@@ -25,6 +25,7 @@ use crate::{
         SourceId, SourceState, SourceStatus,
     },
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies, Target},
     program::{
@@ -177,6 +178,7 @@ impl Studio {
             }
         });
         let now_playing = NowPlaying::default();
+        let navigation = Navigation::new(options.encoding.fps);
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -186,6 +188,7 @@ impl Studio {
                 muxes: muxes.clone(),
                 audience: audience.clone(),
                 now_playing: now_playing.clone(),
+                navigation: navigation.clone(),
             },
             {
                 let tell = tell(&events);
@@ -206,6 +209,7 @@ impl Studio {
                     watch: devices.clone(),
                     settings: options.encoding.clone(),
                     inboxes: inboxes.clone(),
+                    navigation: navigation.clone(),
                     seats: seats.clone(),
                 },
                 move |news| source_news(&events, &orders, news),
@@ -243,6 +247,7 @@ impl Studio {
                 }),
                 encoders,
                 inboxes,
+                navigation,
                 control: control(Arc::downgrade(&shared)),
                 seats,
                 now_playing: now_playing.clone(),

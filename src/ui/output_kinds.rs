@@ -276,6 +276,11 @@ fn signalling() -> Kind {
                 ("", gettext("Shared by all viewers")),
                 ("adaptive", gettext("One of its own for each viewer")),
             ]),
+            field(
+                Part::Query("navigation"),
+                gettext("Let viewers point and type"),
+            )
+            .switch(),
             field(Part::Query("header"), gettext("HTTP header")).secret(),
             field(Part::Query("stun"), gettext("STUN server")),
             field(Part::Query("turn"), gettext("TURN server")).secret(),
