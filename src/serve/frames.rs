@@ -34,7 +34,7 @@ use crate::{
 
 /// A sender whose picture stands still for so long is let go; between the pictures of a stream there may be hours.
 const STALLED: Duration = Duration::from_secs(20);
-/// How long a sender waits for others of the same name to be done.
+/// How long a sender waits for others of the same name to be done, or for a source that is not open yet.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -79,7 +79,7 @@ async fn receive(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    let Some(inbox) = frames.inboxes.find(&name) else {
+    let Ok(Some(inbox)) = tokio::time::timeout(PATIENCE, frames.inboxes.find(&name)).await else {
         return nowhere(&frames.inboxes);
     };
     let kind = text(request.headers(), header::CONTENT_TYPE);

@@ -16,8 +16,8 @@ use gst_plugin_webrtc_signalling_protocol as p;
 
 use crate::{
     gst_viewer::GstViewer,
-    push::{Server, wait_for},
-    rig::{Home, LONG, free_port},
+    push::Server,
+    rig::{Home, LONG, free_port, wait_for},
 };
 
 /// The programs that stories with Janus need.

@@ -13,7 +13,7 @@ use super::{SMALL, recorded, recorded_in, some_seconds};
 use crate::{
     media,
     numbered::Eyes,
-    rig::{Aerial, Home, checkout, have},
+    rig::{Aerial, Home, checkout, have, have_alone},
     soak::Soak,
 };
 
@@ -122,7 +122,7 @@ fn the_examples_of_the_readme_work_as_they_stand() {
 #[test]
 fn an_irregular_stream_of_pictures_is_shown_at_once_and_nothing_grows() {
     let story = "an_irregular_stream_of_pictures_is_shown_at_once_and_nothing_grows";
-    if !have(story, media::NEEDS) {
+    if !have_alone(story, media::NEEDS) {
         return;
     }
     let mut aerial = Aerial::live(&[SMALL, &["--video", "frames:plot"]].concat());
