@@ -34,7 +34,7 @@ use crate::{
 
 /// A sender whose picture stands still for so long is let go; between the pictures of a stream there may be hours.
 const STALLED: Duration = Duration::from_secs(20);
-/// How long a sender waits for others of the same name to be done, or for a source that is not open yet.
+/// How long a sender waits for others of the same name to be done; and anybody for a source that is not open yet.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -113,6 +113,8 @@ async fn receive(
 
 /// What viewers do with the pictures of this name, until there is no source for them any more or the listener leaves.
 async fn events(State(frames): State<Frames>, Path(name): Path<String>) -> Response {
+    // A source that is not open yet is waited for.
+    let _ = tokio::time::timeout(PATIENCE, frames.inboxes.find(&name)).await;
     let Some(listener) = frames.navigation.listen(&name) else {
         return nowhere(&frames.inboxes);
     };
