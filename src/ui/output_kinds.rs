@@ -504,6 +504,14 @@ mod tests {
             ],
             "janus+ws://janus.example.org:8188/?ids=names&room=1234",
         );
+        there_and_back(
+            "webrtcsink",
+            &[
+                (Address, "ws://signalling.example.org:8443"),
+                (Query("navigation"), "1"),
+            ],
+            "webrtcsink+ws://signalling.example.org:8443?navigation=1",
+        );
     }
 
     #[test]

@@ -233,3 +233,32 @@ pub(super) fn sink(
     }
     Ok(sink)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_channel_is_offered_only_on_request_and_then_no_picture_is_made_smaller() {
+        gst::init().unwrap();
+        crate::plugins::register();
+        for (more, channel, downscaled) in [
+            ("mode=share", false, true),
+            ("mode=adaptive", false, true),
+            ("mode=adaptive&navigation=1", true, false),
+            ("navigation=1", true, false),
+        ] {
+            let target = WebRtcTarget::webrtc(&format!("webrtcsink+ws://h?{more}")).unwrap();
+            let sink = sink(&target, &[]).unwrap();
+            assert_eq!(
+                sink.property::<bool>("enable-data-channel-navigation"),
+                channel,
+                "{more}"
+            );
+            let modes = sink.property_value("enable-mitigation-modes");
+            let (_, modes) = glib::FlagsValue::from_value(&modes).unwrap();
+            let smaller = modes.iter().any(|mode| mode.nick() == "downscaled");
+            assert_eq!(smaller, downscaled, "{more}");
+        }
+    }
+}
