@@ -45,9 +45,12 @@ pub enum SpecError {
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
-    /// Size and rate of the GIF or MJPEG stream.
+    /// Size and rate of the GIF stream.
     #[error("{0:?} is no size and rate for single pictures.")]
     Stills(String),
+    /// Rate of the MJPEG stream, whose pictures are of the program's size.
+    #[error("{0:?} is no rate for single pictures of the program's size.")]
+    StillRate(String),
     /// A bitrate such as `2500k`.
     #[error("\"{0}\" is not a bitrate.")]
     Bitrate(String),
@@ -162,6 +165,14 @@ pub enum SpecError {
         /// What the system says.
         why: String,
     },
+    /// A recording of tracks that the program does not have.
+    #[error("Cannot record to {path}: the program has nothing that {format} could carry.")]
+    RecordEmpty {
+        /// The file asked for.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+    },
     /// A profile that does not exist.
     #[error("There is no profile {0}.")]
     ProfileMissing(PathBuf),
@@ -198,6 +209,9 @@ impl Remedy for SpecError {
             }
             SpecError::Stills(_) => {
                 "Write WIDTH@PICTURES-PER-SECOND, for example 480@8, at most 1920@30.".into()
+            }
+            SpecError::StillRate(_) => {
+                "Write @PICTURES-PER-SECOND, for example @8, at most @30.".into()
             }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()
@@ -237,6 +251,9 @@ impl Remedy for SpecError {
             SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
             SpecError::RecordUnwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()
+            }
+            SpecError::RecordEmpty { .. } => {
+                "Choose another ending, or start Aerial with such a source.".into()
             }
             SpecError::ProfileMissing(_) => {
                 "Give the name of a saved profile or the path of a .toml file.".into()

@@ -47,7 +47,7 @@ pub use webrtc::{Mode as WebRtcMode, Peer as WebRtcPeer, WebRtcTarget};
 
 use crate::{
     audience::Audience,
-    encode::Encoders,
+    encode::{Encoders, Tracks},
     error::{OutputError, SpecError},
     message::{OutputState, OutputStatus},
     mux::Muxes,
@@ -145,6 +145,21 @@ impl Target {
             Target::Srt(target) => target.full_url().into(),
             Target::WebRtc(target) => target.full_url().into(),
             Target::Record { .. } => self.url(),
+        }
+    }
+
+    /// Whether it could be begun now, of a program with these tracks.
+    pub(crate) fn check(&self, tracks: Tracks) -> Result<(), SpecError> {
+        match self {
+            Target::Record {
+                path,
+                overwrite,
+                split,
+            } => {
+                record::check_tracks(path, tracks)?;
+                check_recording(path, *overwrite, *split)
+            }
+            Target::Icecast(_) | Target::Rtmp(_) | Target::Srt(_) | Target::WebRtc(_) => Ok(()),
         }
     }
 

@@ -123,8 +123,13 @@ pub(super) async fn serve(
 
 /// Say why there is no stream now.
 async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence: &str) {
+    // What the broadcast does not have will not be there in a moment either.
+    let retry = match status.starts_with("503") {
+        true => "Retry-After: 5\r\n",
+        false => "",
+    };
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{retry}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {

@@ -11,7 +11,7 @@ use crate::{
     encode::EncodeSettings,
     error::StudioError,
     message::{AirState, Command, Event, MediaKind, NewSource, Outcome, SourceId},
-    output::{self, OutputSpec, Outputs, Target},
+    output::{OutputSpec, Outputs},
     program::{
         PreviewPipeline,
         scene::{Layout, LayoutKind, Overlays, Transition},
@@ -93,14 +93,7 @@ impl Director {
                 Ok(())
             }
             Command::SetOutput(spec) => {
-                if let Target::Record {
-                    path,
-                    overwrite,
-                    split,
-                } = &spec.target
-                {
-                    output::check_recording(path, *overwrite, *split)?;
-                }
+                spec.target.check(self.shared.encoders.tracks())?;
                 self.outputs.set(*spec).await;
                 Ok(())
             }

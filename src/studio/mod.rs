@@ -27,7 +27,7 @@ use crate::{
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
-    output::{self, OutputSpec, Outputs, Supplies, Target},
+    output::{self, OutputSpec, Outputs, Supplies},
     program::{
         Levels, Program,
         scene::{Layout, Overlays},
@@ -131,14 +131,7 @@ impl Studio {
             return Err(SpecError::Conflict("--video none", "--audio none").into());
         }
         for output in &options.outputs {
-            if let Target::Record {
-                path,
-                overwrite,
-                split,
-            } = &output.target
-            {
-                output::check_recording(path, *overwrite, *split)?;
-            }
+            output.target.check(tracks)?;
         }
         // Each viewer is a descriptor. What the system refuses, it refuses.
         let _ = rlimit::increase_nofile_limit(u64::MAX);

@@ -190,6 +190,13 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Write width and pictures per second, for example 480@8."),
         ),
+        SpecError::StillRate(text) => Notice::new(
+            fill(
+                gettext("“{text}” is no rate for single pictures of the program’s size."),
+                &[("text", text)],
+            ),
+            gettext("Write pictures per second, for example @8."),
+        ),
         SpecError::Size(text) => Notice::new(
             fill(
                 gettext("“{text}” is not a picture size."),
@@ -326,6 +333,13 @@ pub fn spec(error: &SpecError) -> Notice {
             gettext("Choose another name."),
         ),
         SpecError::RecordUnwritable { path, why } => unwritable(path, why),
+        SpecError::RecordEmpty { format, .. } => Notice::new(
+            fill(
+                gettext("The program has nothing that {format} could carry."),
+                &[("format", format)],
+            ),
+            gettext("Choose another format."),
+        ),
         SpecError::ProfileMissing(path) => Notice::new(
             fill(
                 gettext("There is no profile {name}."),
