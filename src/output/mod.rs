@@ -51,6 +51,7 @@ use crate::{
     error::{OutputError, SpecError},
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
@@ -182,6 +183,7 @@ pub(crate) struct Supplies {
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
     pub(crate) now_playing: NowPlaying,
+    pub(crate) navigation: Navigation,
 }
 
 /// All outputs.
@@ -388,6 +390,7 @@ impl Outputs {
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 now_playing: self.supplies.now_playing.clone(),
+                navigation: self.supplies.navigation.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
                 hold,
@@ -425,6 +428,8 @@ pub(crate) struct Context {
     muxes: Muxes,
     audience: Audience,
     now_playing: NowPlaying,
+    /// What viewers do with a picture goes there.
+    navigation: Navigation,
     stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     endings: TaskTracker,

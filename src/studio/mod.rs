@@ -25,6 +25,7 @@ use crate::{
         SourceId, SourceState, SourceStatus,
     },
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies},
     program::{
@@ -172,6 +173,7 @@ impl Studio {
             }
         });
         let now_playing = NowPlaying::default();
+        let navigation = Navigation::new(options.encoding.fps);
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -181,6 +183,7 @@ impl Studio {
                 muxes: muxes.clone(),
                 audience: audience.clone(),
                 now_playing: now_playing.clone(),
+                navigation: navigation.clone(),
             },
             {
                 let tell = tell(&events);
@@ -201,6 +204,7 @@ impl Studio {
                     watch: devices.clone(),
                     settings: options.encoding.clone(),
                     inboxes: inboxes.clone(),
+                    navigation: navigation.clone(),
                     seats: seats.clone(),
                 },
                 move |news| source_news(&events, &orders, news),
@@ -238,6 +242,7 @@ impl Studio {
                 }),
                 encoders,
                 inboxes,
+                navigation,
                 control: control(Arc::downgrade(&shared)),
                 seats,
                 now_playing: now_playing.clone(),
