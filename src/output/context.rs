@@ -17,6 +17,7 @@ use crate::{
     error::OutputError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(super) muxes: Muxes,
     pub(super) audience: Audience,
     pub(super) now_playing: NowPlaying,
+    /// What viewers do with a picture goes there.
+    pub(super) navigation: Navigation,
     pub(super) stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     pub(super) endings: TaskTracker,

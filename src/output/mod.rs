@@ -49,6 +49,7 @@ use crate::{
     error::OutputError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
@@ -66,6 +67,7 @@ pub(crate) struct Supplies {
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
     pub(crate) now_playing: NowPlaying,
+    pub(crate) navigation: Navigation,
 }
 
 /// All outputs.
@@ -272,6 +274,7 @@ impl Outputs {
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 now_playing: self.supplies.now_playing.clone(),
+                navigation: self.supplies.navigation.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
                 hold,

@@ -49,6 +49,7 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
@@ -71,6 +72,7 @@ pub(crate) struct Serving {
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
+    pub(crate) navigation: Navigation,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,

@@ -21,6 +21,7 @@ use crate::{
     error::{SpecError, StudioError},
     message::{AirState, Command, Event, Outcome, OutputStatus, Progress, SourceId, SourceStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies},
     program::{
@@ -160,6 +161,7 @@ impl Studio {
             }
         });
         let now_playing = NowPlaying::default();
+        let navigation = Navigation::new(options.encoding.fps);
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -169,6 +171,7 @@ impl Studio {
                 muxes: muxes.clone(),
                 audience: audience.clone(),
                 now_playing: now_playing.clone(),
+                navigation: navigation.clone(),
             },
             {
                 let tell = tell(&events);
@@ -189,6 +192,7 @@ impl Studio {
                     watch: devices.clone(),
                     settings: options.encoding.clone(),
                     inboxes: inboxes.clone(),
+                    navigation: navigation.clone(),
                     seats: seats.clone(),
                 },
                 move |news| source_news(&events, &orders, news),
@@ -226,6 +230,7 @@ impl Studio {
                 }),
                 encoders,
                 inboxes,
+                navigation,
                 control: control(Arc::downgrade(&shared)),
                 seats,
                 now_playing: now_playing.clone(),

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Api, refusal, unread};
+use super::{Api, refusal, say, unread};
 use crate::{
     audience::{Ban, End, Transport, Visit, csv},
     error::StudioError,
@@ -41,13 +41,19 @@ async fn kick(State(api): State<Api>, Path(id): Path<String>) -> Response {
     if id.parse().is_ok_and(|id| api.audience.kick(id)) {
         return StatusCode::NO_CONTENT.into_response();
     }
-    refusal(&StudioError::NoSuchViewer)
+    unknown()
+}
+
+fn unknown() -> Response {
+    let words = "There is no such viewer (any more). GET /api/v1/viewers lists them.";
+    say(StatusCode::NOT_FOUND, words)
 }
 
 /// Done by the engine, so that the window hears of it.
 async fn command(api: &Api, command: Command) -> Response {
     match (api.control)(command).await {
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(StudioError::NoSuchViewer) => unknown(),
         Err(error) => refusal(&error),
     }
 }
@@ -55,7 +61,7 @@ async fn command(api: &Api, command: Command) -> Response {
 async fn ban(State(api): State<Api>, Path(id): Path<String>) -> Response {
     match id.parse() {
         Ok(id) => command(&api, Command::Ban(id)).await,
-        Err(_) => refusal(&StudioError::NoSuchViewer),
+        Err(_) => unknown(),
     }
 }
 
@@ -77,7 +83,7 @@ async fn note(
     };
     match id.parse() {
         Ok(id) => command(&api, Command::Note(id, note)).await,
-        Err(_) => refusal(&StudioError::NoSuchViewer),
+        Err(_) => unknown(),
     }
 }
 
@@ -103,7 +109,7 @@ async fn bans(State(api): State<Api>) -> Json<Vec<BanRow>> {
 async fn unban(State(api): State<Api>, Path(address): Path<String>) -> Response {
     match address.parse() {
         Ok(address) => command(&api, Command::Unban(address)).await,
-        Err(_) => super::say(
+        Err(_) => say(
             StatusCode::NOT_FOUND,
             "That is no IP address. GET /api/v1/bans lists them.",
         ),
