@@ -64,12 +64,6 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         "gstreamer1.0-pulseaudio",
         false,
     ),
-    (
-        "Ogg for Icecast",
-        "oggmux",
-        "gstreamer1.0-plugins-base",
-        false,
-    ),
     ("RTMP", "rtmp2sink", "gstreamer1.0-plugins-bad", false),
     ("SRT", "srtsink", "gstreamer1.0-plugins-bad", false),
     (

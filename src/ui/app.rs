@@ -11,6 +11,7 @@ use studio::{APP_ID, Studio, StudioOptions, error::StudioError};
 use super::{
     bridge::Bridge,
     failure::Failure,
+    help::Help,
     launch::{self, Launcher, Start, Wish},
     notice,
     renderer::Drawing,
@@ -185,7 +186,7 @@ fn app_actions(app: &adw::Application, launcher: &Rc<Launcher>) {
         app.add_action_entries([action]);
     }
     let quit = gio::ActionEntry::builder("quit")
-        .activate(|app: &adw::Application, _, _| match app.active_window() {
+        .activate(|app: &adw::Application, _, _| match main_window(app) {
             // The window may have something to ask first.
             Some(window) => window.close(),
             None => app.quit(),
@@ -194,7 +195,33 @@ fn app_actions(app: &adw::Application, launcher: &Rc<Launcher>) {
     let about = gio::ActionEntry::builder("about")
         .activate(|app: &adw::Application, _, _| show_about(app))
         .build();
-    app.add_action_entries([quit, about]);
+    let shown = glib::WeakRef::<Help>::new();
+    let help = gio::ActionEntry::builder("help")
+        .activate(move |app: &adw::Application, _, _| show_help(app, &shown))
+        .build();
+    app.add_action_entries([quit, about, help]);
+}
+
+/// The window of the broadcast, or the one that says why there is none.
+pub fn main_window(app: &adw::Application) -> Option<gtk::Window> {
+    app.windows().into_iter().find(|w| !w.is::<Help>())
+}
+
+/// One window, beside the main one; it goes with it.
+fn show_help(app: &adw::Application, shown: &glib::WeakRef<Help>) {
+    if let Some(help) = shown.upgrade() {
+        return help.present();
+    }
+    let help = Help::new(app);
+    shown.set(Some(&help));
+    if let Some(window) = main_window(app) {
+        window.connect_destroy(glib::clone!(
+            #[weak]
+            help,
+            move |_| help.destroy()
+        ));
+    }
+    help.present();
 }
 
 fn show_about(app: &adw::Application) {

@@ -89,7 +89,7 @@ impl Launcher {
     /// Bring the window forward, or open it, and do this in it.
     pub fn ask(self: &Rc<Self>, app: &adw::Application, wishes: impl IntoIterator<Item = Wish>) {
         self.wishes.borrow_mut().extend(wishes);
-        match app.active_window() {
+        match app::main_window(app) {
             Some(window) => {
                 window.present();
                 if let Ok(window) = window.downcast::<Window>() {
