@@ -107,7 +107,7 @@ endef
 
 deb:
 	$(MAKE) --no-print-directory build
-	scripts/make-deb
+	PROFILE=$(PROFILE) scripts/make-deb
 
 flatpak:
 	flatpak/build-local --bundle
