@@ -25,6 +25,10 @@ pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
             .collect()
     };
     let mut pictures = of(MediaKind::Video);
+    if pictures.is_empty() && studio::portal::sandboxed() {
+        // None is seen from inside; the desktop hands one out.
+        pictures.push((gettext("Camera"), "camera".into()));
+    }
     pictures.push((gettext("Screen"), "screen".into()));
     pictures.push((gettext("Test card"), "test".into()));
     let mut sounds = of(MediaKind::Audio);
