@@ -697,6 +697,9 @@ pub enum ServeError {
     /// Nobody can watch now.
     #[error("The broadcast is not on the air.")]
     OffAir,
+    /// Somebody who may not watch.
+    #[error(transparent)]
+    Banned(#[from] crate::audience::Banned),
     /// No source could be made for a guest.
     #[error("No seat could be made for you: {0}")]
     NoSeat(String),
@@ -718,6 +721,8 @@ impl Remedy for ServeError {
             ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            // Its words have the remedy in them.
+            ServeError::Banned(_) => String::new(),
             ServeError::NoSeat(_) => "Ask the host.".into(),
             ServeError::Ended => "Start Aerial again.".into(),
         }
@@ -775,6 +780,12 @@ pub enum StudioError {
     /// A viewer that is not there.
     #[error("That viewer is not there any more.")]
     NoSuchViewer,
+    /// A viewer who comes through somebody else's server.
+    #[error("That viewer has no address of its own: it comes through another server.")]
+    NoAddress,
+    /// An address that may watch.
+    #[error("{0} is not banned.")]
+    NotBanned(std::net::IpAddr),
     /// A source that is not there.
     #[error("There is no source {0}.")]
     NoSuchSource(u64),
@@ -824,7 +835,9 @@ impl Remedy for StudioError {
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
             StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
+            StudioError::NoAddress => "Kick it, or ban it there.".into(),
             StudioError::NoSuchViewer
+            | StudioError::NotBanned(_)
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
             StudioError::NotForThis(_) => "Choose another source for it.".into(),

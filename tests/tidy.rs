@@ -223,7 +223,10 @@ fn the_documents_name_every_route() {
                 let route = rest.split('"').next().unwrap();
                 // `/api/v1/viewers/{id}` is written as `/api/v1/viewers/ID` there.
                 if route.starts_with("/api/v1/") {
-                    let written = route.replace("{id}", "ID").replace("{name}", "NAME");
+                    let written = route
+                        .replace("{id}", "ID")
+                        .replace("{name}", "NAME")
+                        .replace("{address}", "ADDRESS");
                     let row = format!("| `{written}` |");
                     assert!(api.contains(&row), "docs/api.md has no row {row}");
                 }

@@ -172,6 +172,7 @@ impl Server {
             .merge(snapshot::routes(
                 serving.encoders.clone(),
                 serving.on_air.clone(),
+                serving.audience.clone(),
             ))
             .merge(whep::routes(leg, serving.on_air.clone()))
             .merge(whip::routes(reception))

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    audience::{Audience, Change, Viewer},
+    audience::{Audience, Ban, Change, Viewer, Visit},
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{
@@ -165,7 +165,9 @@ impl Studio {
             move |change| {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
+                    Change::Noted(viewer) => Event::ViewerNoted(viewer),
                     Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Bans(bans) => Event::Bans(bans),
                 })
             }
         });
@@ -383,6 +385,16 @@ impl Studio {
     /// Everybody who watches.
     pub fn viewers(&self) -> Vec<Viewer> {
         self.0.shared.audience.viewers()
+    }
+
+    /// Who came to this broadcast, in order of joining.
+    pub fn visits(&self) -> Vec<Visit> {
+        self.0.shared.audience.visits()
+    }
+
+    /// Who may not watch.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.0.shared.audience.bans()
     }
 
     /// The most who watched at one time.

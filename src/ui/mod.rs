@@ -6,7 +6,7 @@
 //! | `app` | starts the engine, opens the window, ends both |
 //! | `bridge` | engine ↔ models: the only event loop on the main thread |
 //! | `model/` | what is shown, as objects that widgets bind to |
-//! | `actions`, `source_actions` | what can be done: each action becomes a command |
+//! | `actions`, `source_actions`, `viewer_actions` | what can be done: each action becomes a command |
 //! | `staging` | what commands mean to whoever directs: show, place beside, remove and bring back |
 //! | `intake` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used |
 //! | `drag`, `drag_order`, `drop_zones` | dragging: what, where to, and in words what will happen |
@@ -100,6 +100,7 @@ mod states;
 mod strip_row;
 mod tally;
 mod transport;
+mod viewer_actions;
 mod viewer_columns;
 mod viewers;
 mod window;

@@ -401,6 +401,16 @@ impl Aerial {
         )
     }
 
+    /// The same with a body of JSON.
+    pub fn api_with(&self, method: &str, path: &str, json: &str) -> Reply {
+        let token = format!("Bearer {}", self.token());
+        let headers = [
+            ("Authorization", &*token),
+            ("Content-Type", "application/json"),
+        ];
+        http::request(self.address(), method, path, &headers, json.as_bytes())
+    }
+
     /// Waits for a status of which this is true, beginning with the newest one.
     pub fn wait(&self, what: &str, test: impl Fn(&Value) -> bool) -> Arc<Value> {
         let first = self
