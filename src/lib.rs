@@ -18,6 +18,7 @@
 //! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WHIP and other WebRTC, recording; back-off |
 //! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`now_playing`], [`title`] | the line that says what plays now; where it comes from unless it is typed: a file, the music player |
+//! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
@@ -47,7 +48,7 @@
 //!   socket does. So an error ends that one alone. All pipelines share one clock and one base time.
 //! - A streaming thread never waits: it hands over what it has, or counts a drop.
 //! - What must end, ends by `Drop`: viewers, leases of encoders, links between pipelines, bus watches.
-//! - `audience`, `settings`, `stats`, `encode::ladder` and `output::retry` know no GStreamer.
+//! - `audience`, `navigation`, `settings`, `stats`, `encode::ladder` and `output::retry` know no GStreamer.
 //!
 //! # Kinds of thread
 //!
@@ -65,6 +66,7 @@ pub mod error;
 pub mod fanout;
 pub mod message;
 pub mod mux;
+pub mod navigation;
 pub mod now_playing;
 pub mod output;
 mod plugins;

@@ -10,6 +10,8 @@ pub(crate) mod gif;
 pub mod ladder;
 mod packet;
 mod rung;
+mod settings;
+mod worker;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,124 +27,15 @@ pub use ability::{Ability, Unable, ability, known_ability};
 pub use codec::{CODECS, Codec, Encoder, Fill, Place, Stills};
 pub use ladder::{Format, RungId, Size, Tracks};
 pub use packet::{Packet, PacketFeed, PacketStream, Track};
+pub use settings::{EncodeSettings, encoder_threads};
 
 use crate::{
-    error::{SpecError, StudioError},
+    error::StudioError,
     fanout::{Depth, Stream},
     message::MediaKind,
     program::ProgramOut,
 };
-use rung::{Rung, RungNews};
-
-/// How long an encoder goes on after the last reader left: a viewer who reloads the page finds it running.
-const LINGER: Duration = Duration::from_secs(5);
-
-/// Codecs, bitrates, size and rate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EncodeSettings {
-    /// Width of the program in pixels; even.
-    pub width: u32,
-    /// Height of the program in pixels; even.
-    pub height: u32,
-    /// Frames per second.
-    pub fps: u32,
-    /// Codec of the picture, for every format that can hold it.
-    pub video: &'static Codec,
-    /// Bits per second of the picture.
-    pub video_bitrate: u64,
-    /// Codec of the sound, for every format that can hold it.
-    pub audio: &'static Codec,
-    /// Bits per second of the sound.
-    pub audio_bitrate: u64,
-    /// Time between two key frames, at most.
-    pub key_interval: Duration,
-    /// Encoders that were wished for, by name of the codec; for others the best that works is taken.
-    pub encoders: BTreeMap<&'static str, &'static str>,
-    /// Rates and sizes of JPEG and GIF.
-    pub stills: Stills,
-}
-
-/// Threads of a video encoder: half of the processors, 4 at most. libvpx waits for its other threads by spinning, so with
-/// all processors taken a busy computer encodes slower, not faster.
-pub fn encoder_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 4))
-}
-
-impl Default for EncodeSettings {
-    /// 720p30 VP8 at 2.5 Mbit/s, Opus at 128 kbit/s, a key frame every 2 s.
-    fn default() -> Self {
-        let find = |name, media| {
-            Codec::find(name, media).expect("the default codecs have a row in the table")
-        };
-        EncodeSettings {
-            width: 1280,
-            height: 720,
-            fps: 30,
-            video: find("vp8", MediaKind::Video),
-            video_bitrate: 2_500_000,
-            audio: find("opus", MediaKind::Audio),
-            audio_bitrate: 128_000,
-            key_interval: Duration::from_secs(2),
-            encoders: BTreeMap::new(),
-            stills: Stills::default(),
-        }
-    }
-}
-
-impl EncodeSettings {
-    /// Bits per second of a rung.
-    pub fn bitrate(&self, id: RungId) -> u64 {
-        match (id.codec.media, id.size) {
-            (MediaKind::Audio, _) => self.audio_bitrate,
-            (MediaKind::Video, Size::Full | Size::Gif) => self.video_bitrate,
-            // A quarter of the pixels.
-            (MediaKind::Video, Size::Low) => (self.video_bitrate / 4).max(100_000),
-        }
-    }
-
-    /// Width and height of the picture of a rung in pixels; both even.
-    pub fn size(&self, id: RungId) -> (u32, u32) {
-        let even = |n: u32| (n / 2 * 2).max(2);
-        match (id.codec.media, id.size) {
-            (MediaKind::Audio, _) => (0, 0),
-            (MediaKind::Video, Size::Full) => (self.width, self.height),
-            (MediaKind::Video, Size::Low) => (even(self.width / 2), even(self.height / 2)),
-            (MediaKind::Video, Size::Gif) => {
-                let width = self.stills.gif_width.min(self.width);
-                (even(width), even(width * self.height / self.width.max(1)))
-            }
-        }
-    }
-
-    /// The rungs that a format reads.
-    pub fn rungs_of(&self, format: Format, tracks: Tracks) -> BTreeSet<RungId> {
-        let choice = ladder::Choice {
-            video: self.video,
-            audio: self.audio,
-            works: &ability::seems_able,
-        };
-        ladder::rungs_of(format, tracks, choice)
-    }
-
-    /// Whether going from `self` to `other` can be done while encoders run.
-    fn only_bitrate_differs(&self, other: &EncodeSettings) -> bool {
-        let mut same = other.clone();
-        same.video_bitrate = self.video_bitrate;
-        same.audio_bitrate = self.audio_bitrate;
-        same == *self
-    }
-
-    /// Whether its encoders are installed; of those wished for also whether they work, which is tried and blocks.
-    pub fn installed(&self) -> Result<(), SpecError> {
-        for codec in [self.video, self.audio] {
-            match self.encoders.get(codec.name) {
-                Some(wished) => drop(ability(codec).best(Some(wished))?),
-                None => codec.installed()?,
-            }
-        }
-        Ok(())
-    }
-}
+use worker::{Job, Running};
 
 /// One running encoder, for the status.
 #[derive(Debug, Clone)]
@@ -181,20 +74,6 @@ struct Slot {
     stream: Arc<PacketStream>,
     leases: usize,
     counters: Arc<rung::RungCounters>,
-}
-
-/// State changes of pipelines block, so one thread does them all, in order.
-enum Job {
-    /// See whether anything is still to be done.
-    Wake,
-    /// See whether this rung should run, and make it so.
-    Settle(RungId),
-    /// Restart all with the new settings.
-    Restart,
-    Bitrate(RungId, u64),
-    KeyFrame(RungId),
-    Failed(RungId, String),
-    Count(mpsc::Sender<BTreeMap<RungId, (&'static str, usize)>>),
 }
 
 impl Encoders {
@@ -374,154 +253,6 @@ impl Drop for Lease {
             if slot.leases == 0 {
                 self.encoders.send(Job::Settle(self.id));
             }
-        }
-    }
-}
-
-/// The worker's own: rungs that run, and since when nobody reads them.
-struct Running {
-    program: ProgramOut,
-    jobs: mpsc::Sender<Job>,
-    rungs: BTreeMap<RungId, Rung>,
-    idle_since: BTreeMap<RungId, Instant>,
-}
-
-impl Running {
-    fn new(program: ProgramOut, jobs: mpsc::Sender<Job>) -> Self {
-        Running {
-            program,
-            jobs,
-            rungs: BTreeMap::new(),
-            idle_since: BTreeMap::new(),
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        self.idle_since.values().min().map(|since| *since + LINGER)
-    }
-
-    fn work(&mut self, inner: &Inner, job: Job, failed: &dyn Fn(StudioError)) {
-        match job {
-            Job::Wake => (),
-            Job::Settle(id) => self.settle(inner, id, failed),
-            Job::Restart => {
-                for id in self.rungs.keys().copied().collect::<Vec<_>>() {
-                    self.end(inner, id);
-                    // Of a codec that was given up, the readers come back for another.
-                    let chosen = {
-                        let slots = inner.slots.lock();
-                        let rungs = |format| slots.settings.rungs_of(format, slots.tracks);
-                        Format::ALL.into_iter().any(|f| rungs(f).contains(&id))
-                    };
-                    if chosen {
-                        self.settle(inner, id, failed);
-                    }
-                }
-            }
-            Job::Bitrate(id, bitrate) => {
-                if let Some(rung) = self.rungs.get(&id) {
-                    rung.set_bitrate(bitrate);
-                }
-            }
-            Job::KeyFrame(id) => {
-                if let Some(rung) = self.rungs.get(&id) {
-                    rung.force_key_frame();
-                }
-            }
-            Job::Failed(id, why) => {
-                self.end(inner, id);
-                failed(StudioError::Encoder {
-                    codec: id.codec.label.to_string(),
-                    why,
-                });
-                // Readers come back by themselves when their feeds end; a new lease starts it again.
-            }
-            Job::Count(tell) => {
-                let counts = self.rungs.iter().map(|(id, r)| (*id, r.encoder_elements()));
-                let _ = tell.send(counts.collect());
-            }
-        }
-    }
-
-    fn settle(&mut self, inner: &Inner, id: RungId, failed: &dyn Fn(StudioError)) {
-        let (settings, stream, counters) = {
-            let slots = inner.slots.lock();
-            let Some(slot) = slots.rungs.get(&id) else {
-                return;
-            };
-            if slot.leases == 0 {
-                if self.rungs.contains_key(&id) {
-                    self.idle_since.entry(id).or_insert_with(Instant::now);
-                }
-                return;
-            }
-            (
-                slots.settings.clone(),
-                slot.stream.clone(),
-                slot.counters.clone(),
-            )
-        };
-        self.idle_since.remove(&id);
-        if self.rungs.contains_key(&id) {
-            return;
-        }
-        let jobs = self.jobs.clone();
-        let tell = move |news| {
-            // The worker ends only with the rungs it owns.
-            let _ = jobs.send(match news {
-                RungNews::KeyFrameOverdue => Job::KeyFrame(id),
-                RungNews::Failed(why) => Job::Failed(id, why),
-            });
-        };
-        let wished = settings.encoders.get(id.codec.name).copied();
-        let encoder = match ability(id.codec).best(wished) {
-            Ok(encoder) => encoder,
-            Err(e) => return failed(e.into()),
-        };
-        match Rung::start(
-            &self.program,
-            id,
-            encoder,
-            &settings,
-            stream,
-            counters,
-            tell,
-        ) {
-            Ok(rung) => {
-                self.rungs.insert(id, rung);
-            }
-            Err(why) => failed(StudioError::Encoder {
-                codec: id.codec.label.to_string(),
-                why,
-            }),
-        }
-    }
-
-    fn end_idle(&mut self, inner: &Inner) {
-        let due: Vec<_> = self
-            .idle_since
-            .iter()
-            .filter(|(_, since)| since.elapsed() >= LINGER)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            self.idle_since.remove(&id);
-            let unused = inner
-                .slots
-                .lock()
-                .rungs
-                .get(&id)
-                .is_none_or(|s| s.leases == 0);
-            if unused {
-                self.end(inner, id);
-            }
-        }
-    }
-
-    fn end(&mut self, inner: &Inner, id: RungId) {
-        drop(self.rungs.remove(&id));
-        if let Some(slot) = inner.slots.lock().rungs.get(&id) {
-            slot.stream.reset();
         }
     }
 }

@@ -20,6 +20,7 @@ mod hls;
 mod icy;
 mod live;
 mod page;
+mod posts;
 mod reception;
 mod signalling;
 mod snapshot;
@@ -27,6 +28,7 @@ mod unsent;
 mod webrtc;
 mod whep;
 mod whip;
+mod worker;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -47,6 +49,7 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
@@ -69,6 +72,7 @@ pub(crate) struct Serving {
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
+    pub(crate) navigation: Navigation,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,

@@ -96,6 +96,9 @@ mod push_all;
 /// WHIP, Janus and foreign signalling servers: the same.
 mod push_webrtc;
 
+/// Viewers point and type.
+mod navigation;
+
 /// A Janus, and a signalling server as others run it.
 mod peers;
 
