@@ -133,6 +133,24 @@ fn the_application_has_one_id() {
 }
 
 #[test]
+fn the_newest_release_is_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let metainfo = read(format!("data/{}.metainfo.xml.in", app_id()));
+    let newest = metainfo
+        .split("<release version=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    assert_eq!(newest, Some(version), "metainfo tells of its releases");
+    for link in metainfo.split("<image").skip(1) {
+        let link = link.split('<').next().unwrap();
+        assert!(
+            link.contains(&format!("/v{version}/")),
+            "the tag of {link} is not v{version}"
+        );
+    }
+}
+
+#[test]
 fn translators_see_every_text() {
     let listed: BTreeSet<String> = read("po/POTFILES")
         .lines()

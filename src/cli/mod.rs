@@ -2,9 +2,13 @@
 //! The command line: `aerial live | devices | check`, and the window without any of them.
 
 mod live;
+mod manual;
 mod options;
+#[cfg(feature = "ui")]
+mod window;
 
 use std::{
+    ffi::OsString,
     fmt::Display,
     io::{self, Write},
     path::PathBuf,
@@ -12,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{
+    Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    error::ErrorKind, value_parser,
+};
 use serde_json::json;
 use studio::{
     error::{Remedy, StudioError},
@@ -22,6 +29,11 @@ use studio::{
 
 use crate::check;
 
+/// Write man pages and completions to this folder: `make install` does.
+const MANUAL: &str = "write-manual";
+/// The session bus starts the window, and says next what to do.
+const SERVICE: &str = "gapplication-service";
+
 /// The options cannot be used.
 const BAD_ARGUMENTS: u8 = 2;
 
@@ -30,11 +42,41 @@ const BAD_ARGUMENTS: u8 = 2;
     name = "aerial",
     version,
     about = "Broadcast to browsers and Icecast at once",
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<What>,
+    #[command(flatten)]
+    window: Opening,
+}
+
+/// Without a command: the window.
+#[derive(Args)]
+struct Opening {
+    /// Files or links to show and play in the window, or a profile (.toml)
+    #[arg(value_name = "FILE|LINK")]
+    files: Vec<OsString>,
+    /// Go live at once
+    #[arg(long)]
+    go_live: bool,
+    /// Record at once
+    #[arg(long)]
+    record: bool,
+}
+
+/// Options for other programs: neither the help nor the manual shows them.
+fn with_inner_options(command: clap::Command) -> clap::Command {
+    let folder = Arg::new(MANUAL)
+        .long(MANUAL)
+        .hide(true)
+        .value_parser(value_parser!(PathBuf));
+    let service = Arg::new(SERVICE)
+        .long(SERVICE)
+        .hide(true)
+        .action(ArgAction::SetTrue);
+    command.arg(folder).arg(service)
 }
 
 #[derive(Subcommand)]
@@ -153,8 +195,8 @@ enum Style {
 
 /// Read the command line and do what it says.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let matches = match with_inner_options(Cli::command()).try_get_matches() {
+        Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = e.print();
             return ExitCode::SUCCESS;
@@ -175,6 +217,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(BAD_ARGUMENTS);
         }
     };
+    if let Some(folder) = matches.get_one::<PathBuf>(MANUAL) {
+        return manual::write(folder);
+    }
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     if let Err(e) = gst::init() {
         complain(
             &format!("GStreamer cannot be started: {e}."),
@@ -186,29 +232,17 @@ pub fn run() -> ExitCode {
         Some(What::Live(live)) => live::live(&live),
         Some(What::Devices { json }) => devices(json),
         Some(What::Check) => check::run(),
-        None => window(),
+        None => window(cli.window, matches.get_flag(SERVICE)),
     }
 }
 
 #[cfg(feature = "ui")]
-fn window() -> ExitCode {
-    let live = Live {
-        api_token: std::env::var("AERIAL_API_TOKEN").ok(),
-        ..Live::default()
-    };
-    match options::options(&live) {
-        // The window looks itself what is there to be shown.
-        Ok(options) => crate::ui::run(studio::StudioOptions {
-            video: vec![],
-            audio: vec![],
-            ..options
-        }),
-        Err(e) => refuse(&e),
-    }
+fn window(opening: Opening, service: bool) -> ExitCode {
+    window::open(opening, service)
 }
 
 #[cfg(not(feature = "ui"))]
-fn window() -> ExitCode {
+fn window(_: Opening, _: bool) -> ExitCode {
     complain(
         "This Aerial was built without its window.",
         "Use \"aerial live\".",

@@ -1,79 +1,119 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The application: starts the engine, opens the window, ends both.
 
-use std::{cell::Cell, path::PathBuf, process::ExitCode, rc::Rc};
+use std::{path::PathBuf, process::ExitCode, rc::Rc};
 
 use adw::prelude::*;
 use gettextrs::gettext;
 use gtk::{gdk, gio, glib};
-use studio::{APP_ID, Studio, StudioOptions, error::StudioError, source::Spec};
+use studio::{APP_ID, Studio, StudioOptions, error::StudioError};
 
 use super::{
-    bridge::Bridge, failure::Failure, first_sources, help::Help, notice, renderer::Drawing,
-    shortcuts, window::Window, words,
+    bridge::Bridge,
+    failure::Failure,
+    help::Help,
+    launch::{self, Launcher, Start, Wish},
+    notice,
+    renderer::Drawing,
+    shortcuts,
+    window::Window,
+    words,
 };
 
 /// Run until the window is closed.
-pub fn run(options: StudioOptions, drawing: Drawing) -> ExitCode {
-    let app = adw::Application::builder().application_id(APP_ID).build();
-    let failed = Rc::new(Cell::new(false));
-    app.connect_startup(|app| {
-        look();
-        app_actions(app);
-        shortcuts::install(app);
-        end_on_signals(app);
-    });
-    app.connect_activate({
-        let failed = failed.clone();
-        let starting = Cell::new(false);
-        move |app| match main_window(app) {
-            // Started a second time: the first one comes forward.
-            Some(window) => window.present(),
-            None if starting.replace(true) => (),
-            None => open(app, options.clone(), drawing, failed.clone()),
+pub fn run(start: Start, drawing: Drawing) -> ExitCode {
+    let mut flags = gio::ApplicationFlags::HANDLES_OPEN;
+    // Started by the bus: it says next what to do, or else the application ends by itself.
+    flags.set(gio::ApplicationFlags::IS_SERVICE, start.service);
+    let app = adw::Application::builder()
+        .application_id(APP_ID)
+        .flags(flags)
+        .build();
+    let launcher = Launcher::new(start.options, start.load, drawing);
+    app.connect_startup({
+        let launcher = launcher.clone();
+        move |app| {
+            look();
+            app_actions(app, &launcher);
+            shortcuts::install(app);
+            end_on_signals(app);
         }
     });
+    app.connect_activate({
+        let launcher = launcher.clone();
+        move |app| launcher.ask(app, [])
+    });
+    app.connect_open({
+        let launcher = launcher.clone();
+        move |app, files, _| launcher.ask(app, launch::wishes(files))
+    });
+    if start.go_live || start.record || !start.files.is_empty() {
+        // If there is one already, it is asked instead of this one.
+        if let Err(error) = app.register(gio::Cancellable::NONE) {
+            tracing::warn!(%error, "not on the session bus");
+        }
+        if !start.files.is_empty() {
+            app.open(&start.files, "");
+        }
+        for (wanted, action) in [(start.go_live, "go-live"), (start.record, "record")] {
+            if wanted {
+                app.activate_action(action, None);
+            }
+        }
+    }
     // The command line was read already; GTK's own options are given by variables.
     let code = app.run_with_args::<&str>(&[]);
-    match failed.get() {
+    match launcher.failed.get() {
         true => ExitCode::FAILURE,
         false => code.into(),
     }
 }
 
 /// Start the engine without holding up the main thread, then open the window.
-fn open(app: &adw::Application, options: StudioOptions, drawing: Drawing, failed: Rc<Cell<bool>>) {
+pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
     let (app, hold) = (app.clone(), app.hold());
+    let (options, load, profile) = (
+        launcher.options.clone(),
+        launcher.load,
+        launcher.first_profile(),
+    );
     glib::spawn_future_local(async move {
         let _hold = hold;
-        let started = gio::spawn_blocking(move || start(options)).await;
-        let (studio, options, fallback) = match started {
+        let started = gio::spawn_blocking(move || {
+            let (options, broken) = match profile.map(|path| load(&path)) {
+                Some(Ok(options)) => (launch::ready(options), None),
+                Some(Err(error)) => (options, Some(error)),
+                None => (options, None),
+            };
+            start(options).map(|(studio, options, taken)| (studio, options, taken, broken))
+        });
+        let (studio, options, taken, broken) = match started.await {
             Ok(Ok(started)) => started,
             Ok(Err(error)) => {
-                failed.set(true);
+                launcher.failed.set(true);
                 tracing::error!(error = %error, "the engine did not start");
-                return Failure::new(&app, &notice::studio(&error)).present();
+                Failure::new(&app, &notice::studio(&error)).present();
+                return launcher.started(None, false);
             }
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let bridge = {
-            let video = options.video.iter().cloned().map(Spec::Video);
-            let sources = video.chain(options.audio.iter().cloned().map(Spec::Audio));
-            Bridge::new(studio, sources.collect())
-        };
-        if let Some(error) = fallback {
-            let link = bridge.model().broadcast.link();
+        let bridge = Bridge::new(studio, launch::sources(&options));
+        let broadcast = &bridge.model().broadcast;
+        if let Some(error) = taken {
+            let link = broadcast.link();
             let instead = words::fill(gettext("Viewers use {link} this time."), &[("link", &link)]);
             let notice = notice::studio(&error);
-            bridge
-                .model()
-                .broadcast
-                .set_notice(format!("{} {instead} {}", notice.what, notice.remedy));
+            broadcast.set_notice(format!("{} {instead} {}", notice.what, notice.remedy));
         }
-        if options.video.is_empty() && options.audio.is_empty() {
-            first_sources::choose(&bridge);
+        if let Some(error) = broken {
+            broadcast.set_notice(notice::studio(&error).text());
         }
-        Window::new(&app, bridge, drawing).present();
+        let window = Window::new(&app, bridge, launcher.drawing);
+        window.present();
+        launcher.started(
+            Some(&window),
+            options.video.is_empty() && options.audio.is_empty(),
+        );
     });
 }
 
@@ -136,7 +176,15 @@ fn end_on_signals(app: &adw::Application) {
     }
 }
 
-fn app_actions(app: &adw::Application) {
+fn app_actions(app: &adw::Application, launcher: &Rc<Launcher>) {
+    // What launchers offer beside the application's name.
+    for (name, wish) in [("go-live", Wish::GoLive), ("record", Wish::Record)] {
+        let launcher = launcher.clone();
+        let action = gio::ActionEntry::builder(name)
+            .activate(move |app: &adw::Application, _, _| launcher.ask(app, [wish.clone()]))
+            .build();
+        app.add_action_entries([action]);
+    }
     let quit = gio::ActionEntry::builder("quit")
         .activate(|app: &adw::Application, _, _| match main_window(app) {
             // The window may have something to ask first.
@@ -155,7 +203,7 @@ fn app_actions(app: &adw::Application) {
 }
 
 /// The window of the broadcast, or the one that says why there is none.
-fn main_window(app: &adw::Application) -> Option<gtk::Window> {
+pub fn main_window(app: &adw::Application) -> Option<gtk::Window> {
     app.windows().into_iter().find(|w| !w.is::<Help>())
 }
 

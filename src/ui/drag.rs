@@ -152,24 +152,32 @@ fn take_row(bridge: &Rc<Bridge>, dragged: &Dragged, place: Place) -> bool {
     }
 }
 
-/// Add what can be used of this, the first picture in this place, and say what cannot.
+/// Add what can be used of this in the background, the first picture in this place, and say what cannot.
 pub fn take_offers(window: Option<&Window>, bridge: &Rc<Bridge>, offers: Vec<Offer>, place: Place) {
-    let (window, bridge) = (window.map(|w| w.downgrade()), bridge.clone());
-    glib::spawn_future_local(async move {
-        let intake = intake::sort(offers).await;
-        let mut place = place;
-        for specs in intake.sources {
-            let picture = specs.iter().any(|s| s.kind() == MediaKind::Video);
-            let here = if picture { place } else { Place::Unseen };
-            let added = staging::add(&bridge, specs, here).await;
-            if picture && !added.is_empty() {
-                place = Place::Unseen;
-            }
+    let window = window.map(|w| w.downgrade()).unwrap_or_default();
+    let bridge = bridge.clone();
+    glib::spawn_future_local(async move { bring(window, &bridge, offers, place).await });
+}
+
+/// The same, to be waited for.
+pub async fn bring(
+    window: glib::WeakRef<Window>,
+    bridge: &Bridge,
+    offers: Vec<Offer>,
+    mut place: Place,
+) {
+    let intake = intake::sort(offers).await;
+    for specs in intake.sources {
+        let picture = specs.iter().any(|s| s.kind() == MediaKind::Video);
+        let here = if picture { place } else { Place::Unseen };
+        let added = staging::add(bridge, specs, here).await;
+        if picture && !added.is_empty() {
+            place = Place::Unseen;
         }
-        if let Some(window) = window.and_then(|w| w.upgrade()) {
-            window.tell_refused(&intake.refused);
-        }
-    });
+    }
+    if let Some(window) = window.upgrade() {
+        window.tell_refused(&intake.refused);
+    }
 }
 
 /// Take what is on the clipboard, as if it were dropped on the preview.

@@ -147,11 +147,20 @@ fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
     }
 }
 
-/// A name for a recording that begins now, in the user's folder for videos.
+/// Where recordings go unless somebody chooses another place: the user's folder for videos. In a sandbox only a folder
+/// in it is outside; what is written beside that is lost in the end.
+fn recordings() -> PathBuf {
+    let videos = glib::user_special_dir(glib::UserDirectory::Videos);
+    let (folder, else_to) = match studio::portal::sandboxed() {
+        true => (videos.map(|v| v.join("Aerial")), glib::user_data_dir()),
+        false => (videos, glib::home_dir()),
+    };
+    folder.filter(|folder| folder.is_dir()).unwrap_or(else_to)
+}
+
+/// A name for a recording that begins now.
 pub fn new_recording() -> PathBuf {
-    let folder = glib::user_special_dir(glib::UserDirectory::Videos)
-        .filter(|folder| folder.is_dir())
-        .unwrap_or_else(glib::home_dir);
+    let folder = recordings();
     let now = glib::DateTime::now_local().and_then(|now| now.format("%Y-%m-%d %H.%M.%S"));
     let name = now.map_or_else(|_| "Aerial".to_string(), |now| format!("Aerial {now}"));
     free(folder.join(format!("{name}.webm")))

@@ -17,22 +17,23 @@ const PATIENCE: Duration = Duration::from_millis(600);
 const STEP: Duration = Duration::from_millis(20);
 
 /// Choose as soon as it is known what is plugged in.
-pub fn choose(bridge: &Rc<Bridge>) {
-    let weak = Rc::downgrade(bridge);
-    glib::spawn_future_local(async move {
-        let mut waited = Duration::ZERO;
-        loop {
-            let Some(bridge) = weak.upgrade() else { return };
-            let devices = bridge.devices();
-            if devices.is_some() || waited >= PATIENCE {
-                let specs = sources(&devices.unwrap_or_default());
-                return bridge.command(Command::SetSources(specs));
-            }
-            drop(bridge);
-            glib::timeout_future(STEP).await;
-            waited += STEP;
+pub async fn choose(bridge: &Rc<Bridge>) {
+    let bridge = Rc::downgrade(bridge);
+    let mut waited = Duration::ZERO;
+    loop {
+        let Some(bridge) = bridge.upgrade() else {
+            return;
+        };
+        let devices = bridge.devices();
+        if devices.is_some() || waited >= PATIENCE {
+            let specs = sources(&devices.unwrap_or_default());
+            bridge.ask(Command::SetSources(specs)).await;
+            return;
         }
-    });
+        drop(bridge);
+        glib::timeout_future(STEP).await;
+        waited += STEP;
+    }
 }
 
 /// No test tone: what nobody asked for should not be heard.

@@ -3,7 +3,7 @@
 //!
 //! | File | What is in it |
 //! | --- | --- |
-//! | `app` | starts the engine, opens the window, ends both |
+//! | `app`, `launch` | starts the engine, opens the window, ends both; what the desktop asks for: files, profiles, going live |
 //! | `bridge` | engine ↔ models: the only event loop on the main thread |
 //! | `model/` | what is shown, as objects that widgets bind to |
 //! | `actions`, `source_actions`, `viewer_actions` | what can be done: each action becomes a command |
@@ -71,6 +71,7 @@ mod glyph;
 mod health;
 mod help;
 mod intake;
+mod launch;
 mod layout_bar;
 mod link;
 mod locale;
@@ -108,20 +109,20 @@ mod words;
 
 use std::process::ExitCode;
 
-use studio::StudioOptions;
+pub use launch::{Start, file};
 
-/// Show the window on an engine started with these options, until it is closed. Without any source among them, the
-/// camera and the microphone that are there are shown, else the test card.
+/// Show the window on an engine started with these options, until it is closed. Without any source among them, and
+/// without files to show, the camera and the microphone that are there are shown, else the test card.
 ///
 /// GStreamer is set up before; GTK must not be, for how it draws is chosen here.
-pub fn run(options: StudioOptions) -> ExitCode {
+pub fn run(start: Start) -> ExitCode {
     let drawing = renderer::choose();
     locale::choose();
     if let Err(e) = gstgtk4::plugin_register_static() {
         // The window opens without a preview, and says so.
         tracing::error!(error = %e, "gtk4paintablesink cannot be registered");
     }
-    app::run(options, drawing)
+    app::run(start, drawing)
 }
 
 #[cfg(test)]

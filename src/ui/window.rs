@@ -147,6 +147,11 @@ impl Window {
         window
     }
 
+    /// The engine, as long as there is a window.
+    pub fn bridge(&self) -> Option<Rc<Bridge>> {
+        self.imp().bridge.get().cloned()
+    }
+
     /// Say something that passes.
     pub fn toast(&self, text: &str) {
         self.imp().toasts.add_toast(toast(text, 3));

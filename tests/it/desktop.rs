@@ -35,10 +35,16 @@ pub struct Desktop {
 impl Desktop {
     /// Starts it. `AERIAL_TEST_DESKTOP=--wayland` takes sway instead of Xvfb.
     pub fn start(options: &[&str]) -> Desktop {
+        Desktop::start_with(options, &[])
+    }
+
+    /// The same with these variables in its session.
+    pub fn start_with(options: &[&str], more: &[(&str, String)]) -> Desktop {
         let kind = std::env::var("AERIAL_TEST_DESKTOP").unwrap_or_default();
         let mut child = Command::new(checkout("tests/bed/desktop-session"))
             .args(kind.split_whitespace())
             .args(options)
+            .envs(more.iter().map(|(name, value)| (name, value)))
             // Tells its variables, then stays until its standard input ends.
             .args([
                 "--",
@@ -79,12 +85,16 @@ impl Desktop {
                 ]
                 .contains(&name)
         };
-        let variables = text
+        let mut variables: HashMap<_, _> = text
             .split('\0')
             .filter_map(|pair| pair.split_once('='))
             .filter(|(name, _)| wanted(name))
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect();
+        variables.extend(
+            more.iter()
+                .map(|(name, value)| (name.to_string(), value.clone())),
+        );
         Desktop { child, variables }
     }
 

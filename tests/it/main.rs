@@ -135,5 +135,8 @@ mod window;
 /// Files, links and rows, dragged and dropped.
 mod dragdrop;
 
+/// Installed, and started as desktops start applications.
+mod launch;
+
 /// The examples of the documents.
 mod docs;

@@ -15,12 +15,21 @@ const NEEDS: &[&str] = &["/usr/bin/python3", "xdotool", "xprop", "import"];
 
 /// Let a script tell its story in a desktop of its own; it gets the program, a folder for screenshots, and an empty one.
 pub fn tell(script: &str, more: &[&str]) {
+    tell_in(script, more, |_| vec![]);
+}
+
+/// The same in a desktop with more variables, which is given this home.
+pub fn tell_in(
+    script: &str,
+    more: &[&str],
+    variables: impl FnOnce(&Home) -> Vec<(&'static str, String)>,
+) {
     let needs = [desktop::NEEDS, NEEDS, more].concat();
     if cfg!(not(feature = "ui")) || !have(script, &needs) {
         return;
     }
-    let desktop = Desktop::start(&["--no-portal"]);
     let home = Home::new();
+    let desktop = Desktop::start_with(&["--no-portal"], &variables(&home));
     // Pictures for people to look at.
     let shots = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     let files = home.path("files");
