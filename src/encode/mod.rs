@@ -19,6 +19,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 pub(crate) use ability::find_out;
 pub use ability::{Ability, Unable, ability, known_ability};
@@ -32,7 +33,7 @@ use crate::{
     message::MediaKind,
     program::ProgramOut,
 };
-use rung::{Rung, RungNews};
+use rung::{FIRST_KEYS, Gate, KEY_LIMIT, Rung, RungNews};
 
 /// How long an encoder goes on after the last reader left: a viewer who reloads the page finds it running.
 const LINGER: Duration = Duration::from_secs(5);
@@ -183,6 +184,14 @@ struct Slot {
     counters: Arc<rung::RungCounters>,
 }
 
+/// Make these run, and have a key frame in all of them for the same time.
+struct Together {
+    rungs: Vec<RungId>,
+    /// What was planned last: that time, if it can still be kept, else later by the limit of key frames.
+    planned: Option<Duration>,
+    tell: oneshot::Sender<(Duration, Duration)>,
+}
+
 /// State changes of pipelines block, so one thread does them all, in order.
 enum Job {
     /// See whether anything is still to be done.
@@ -193,6 +202,9 @@ enum Job {
     Restart,
     Bitrate(RungId, u64),
     KeyFrame(RungId),
+    /// A key frame of each of these for this time.
+    PlanKeyFrames(Vec<RungId>, Duration),
+    Together(Together),
     Failed(RungId, String),
     Count(mpsc::Sender<BTreeMap<RungId, (&'static str, usize)>>),
 }
@@ -277,6 +289,30 @@ impl Encoders {
     /// Read a rung: its encoder runs as long as the lease lives. `None` if the program has no such track. Returns
     /// at once; packets follow when the encoder has started.
     pub fn lease(&self, id: RungId) -> Option<Lease> {
+        let lease = self.take(id)?;
+        // Also with the second lease: the encoder may have failed, or been given up, since the first.
+        self.0.send(Job::Settle(id));
+        Some(lease)
+    }
+
+    /// Read several rungs of the picture that have a key frame at the same time, which is told, and how much later another
+    /// is possible: those that do not run yet begin with it. It is the time that was `planned` last, if that is still to come.
+    pub(crate) fn lease_together(
+        &self,
+        rungs: Vec<RungId>,
+        planned: Option<Duration>,
+    ) -> (Vec<Lease>, oneshot::Receiver<(Duration, Duration)>) {
+        let leases = rungs.iter().filter_map(|id| self.take(*id)).collect();
+        let (tell, told) = oneshot::channel();
+        self.0.send(Job::Together(Together {
+            rungs,
+            planned,
+            tell,
+        }));
+        (leases, told)
+    }
+
+    fn take(&self, id: RungId) -> Option<Lease> {
         let mut slots = self.0.slots.lock();
         if !slots.tracks.has(id.codec.media) {
             return None;
@@ -287,14 +323,16 @@ impl Encoders {
             counters: Arc::default(),
         });
         slot.leases += 1;
-        let stream = slot.stream.clone();
-        // Also with the second lease: the encoder may have failed, or been given up, since the first.
-        self.0.send(Job::Settle(id));
         Some(Lease {
             id,
-            stream,
+            stream: slot.stream.clone(),
             encoders: self.0.clone(),
         })
+    }
+
+    /// Key frames of several rungs for the same time in the program, some time ahead.
+    pub(crate) fn plan_key_frames(&self, rungs: Vec<RungId>, at: Duration) {
+        self.0.send(Job::PlanKeyFrames(rungs, at));
     }
 
     /// Ask for a key frame of the picture that a format holds. Requests are merged: an encoder makes at most one per 500 ms.
@@ -403,7 +441,8 @@ impl Running {
     fn work(&mut self, inner: &Inner, job: Job, failed: &dyn Fn(StudioError)) {
         match job {
             Job::Wake => (),
-            Job::Settle(id) => self.settle(inner, id, failed),
+            Job::Settle(id) => self.settle(inner, id, None, failed),
+            Job::Together(job) => self.together(inner, job, failed),
             Job::Restart => {
                 for id in self.rungs.keys().copied().collect::<Vec<_>>() {
                     self.end(inner, id);
@@ -414,7 +453,7 @@ impl Running {
                         Format::ALL.into_iter().any(|f| rungs(f).contains(&id))
                     };
                     if chosen {
-                        self.settle(inner, id, failed);
+                        self.settle(inner, id, None, failed);
                     }
                 }
             }
@@ -425,7 +464,16 @@ impl Running {
             }
             Job::KeyFrame(id) => {
                 if let Some(rung) = self.rungs.get(&id) {
-                    rung.force_key_frame();
+                    rung.force_key_frame(self.program.clock().now());
+                }
+            }
+            Job::PlanKeyFrames(ids, at) => {
+                // A later frame has come out of the program for none of them yet.
+                let at = clock_time(at).max(self.program.clock().now());
+                for id in ids {
+                    if let Some(rung) = self.rungs.get(&id) {
+                        rung.plan_key_frame(at);
+                    }
                 }
             }
             Job::Failed(id, why) => {
@@ -443,7 +491,50 @@ impl Running {
         }
     }
 
-    fn settle(&mut self, inner: &Inner, id: RungId, failed: &dyn Fn(StudioError)) {
+    fn together(&mut self, inner: &Inner, job: Together, failed: &dyn Fn(StudioError)) {
+        let Together {
+            rungs,
+            planned,
+            tell,
+        } = job;
+        let gate = Gate::default();
+        let (old, new): (Vec<_>, Vec<_>) = rungs
+            .into_iter()
+            .partition(|id| self.rungs.contains_key(id));
+        for id in old.iter().chain(&new) {
+            self.settle(inner, *id, Some(&gate), failed);
+        }
+        // No frame of a later time has come out of the program yet.
+        let now = self.program.clock().now();
+        let at = match planned.map(clock_time) {
+            Some(at) if at >= now => at,
+            planned => {
+                let after = planned.map_or(now, |at| now.max(at + KEY_LIMIT));
+                let running = old.iter().filter_map(|id| self.rungs.get(id));
+                running.map(Rung::next_key).fold(after, Ord::max)
+            }
+        };
+        for id in &old {
+            if let Some(rung) = self.rungs.get(id) {
+                rung.plan_key_frame(at);
+            }
+        }
+        gate.get_or_init(|| at);
+        let apart = match old.is_empty() {
+            true => FIRST_KEYS,
+            false => KEY_LIMIT,
+        };
+        // Who asked may have left.
+        let _ = tell.send((duration(at), duration(apart)));
+    }
+
+    fn settle(
+        &mut self,
+        inner: &Inner,
+        id: RungId,
+        gate: Option<&Gate>,
+        failed: &dyn Fn(StudioError),
+    ) {
         let (settings, stream, counters) = {
             let slots = inner.slots.lock();
             let Some(slot) = slots.rungs.get(&id) else {
@@ -485,6 +576,7 @@ impl Running {
             &settings,
             stream,
             counters,
+            gate.cloned(),
             tell,
         ) {
             Ok(rung) => {
@@ -524,4 +616,12 @@ impl Running {
             slot.stream.reset();
         }
     }
+}
+
+fn clock_time(time: Duration) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds(time.as_nanos() as u64)
+}
+
+fn duration(time: gst::ClockTime) -> Duration {
+    Duration::from_nanos(time.nseconds())
 }
