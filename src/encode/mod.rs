@@ -574,8 +574,7 @@ impl Running {
             id,
             encoder,
             &settings,
-            stream,
-            counters,
+            (stream, counters),
             gate.cloned(),
             tell,
         ) {

@@ -121,8 +121,7 @@ impl Rung {
         id: RungId,
         encoder: &'static Encoder,
         settings: &EncodeSettings,
-        stream: Arc<PacketStream>,
-        counters: Arc<RungCounters>,
+        (stream, counters): (Arc<PacketStream>, Arc<RungCounters>),
         gate: Option<Gate>,
         tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {

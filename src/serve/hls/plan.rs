@@ -97,7 +97,8 @@ impl Plan {
         self.first = first;
         if self.living == 0 {
             // What was planned and did not come is not waited for.
-            while let Some(cut) = self.cuts.pop_back_if(|cut| cut.begun.is_none()) {
+            while let Some(cut) = self.cuts.back().copied().filter(|cut| cut.begun.is_none()) {
+                self.cuts.pop_back();
                 self.next = cut.number;
                 self.gone = cut.gone;
             }
