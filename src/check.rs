@@ -64,7 +64,6 @@ const ELEMENTS: &[(&str, &str, &str, bool)] = &[
         "gstreamer1.0-pulseaudio",
         false,
     ),
-    ("Icecast", "shout2send", "gstreamer1.0-plugins-good", false),
     ("RTMP", "rtmp2sink", "gstreamer1.0-plugins-bad", false),
     ("SRT", "srtsink", "gstreamer1.0-plugins-bad", false),
     (

@@ -45,9 +45,12 @@ pub enum SpecError {
     /// A size such as `1280x720`.
     #[error("\"{0}\" is not a picture size.")]
     Size(String),
-    /// Size and rate of the GIF or MJPEG stream.
+    /// Size and rate of the GIF stream.
     #[error("{0:?} is no size and rate for single pictures.")]
     Stills(String),
+    /// Rate of the MJPEG stream, whose pictures are of the program's size.
+    #[error("{0:?} is no rate for single pictures of the program's size.")]
+    StillRate(String),
     /// A bitrate such as `2500k`.
     #[error("\"{0}\" is not a bitrate.")]
     Bitrate(String),
@@ -162,6 +165,14 @@ pub enum SpecError {
         /// What the system says.
         why: String,
     },
+    /// A recording of tracks that the program does not have.
+    #[error("Cannot record to {path}: the program has nothing that {format} could carry.")]
+    RecordEmpty {
+        /// The file asked for.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+    },
     /// A profile that does not exist.
     #[error("There is no profile {0}.")]
     ProfileMissing(PathBuf),
@@ -198,6 +209,9 @@ impl Remedy for SpecError {
             }
             SpecError::Stills(_) => {
                 "Write WIDTH@PICTURES-PER-SECOND, for example 480@8, at most 1920@30.".into()
+            }
+            SpecError::StillRate(_) => {
+                "Write @PICTURES-PER-SECOND, for example @8, at most @30.".into()
             }
             SpecError::Size(_) => {
                 "Write WIDTHxHEIGHT with even numbers from 16 to 4096, for example 1280x720.".into()
@@ -237,6 +251,9 @@ impl Remedy for SpecError {
             SpecError::RecordExists(_) => "Choose another name, or add --overwrite.".into(),
             SpecError::RecordUnwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()
+            }
+            SpecError::RecordEmpty { .. } => {
+                "Choose another ending, or start Aerial with such a source.".into()
             }
             SpecError::ProfileMissing(_) => {
                 "Give the name of a saved profile or the path of a .toml file.".into()
@@ -680,6 +697,9 @@ pub enum ServeError {
     /// Nobody can watch now.
     #[error("The broadcast is not on the air.")]
     OffAir,
+    /// Somebody who may not watch.
+    #[error(transparent)]
+    Banned(#[from] crate::audience::Banned),
     /// No source could be made for a guest.
     #[error("No seat could be made for you: {0}")]
     NoSeat(String),
@@ -701,6 +721,8 @@ impl Remedy for ServeError {
             ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            // Its words have the remedy in them.
+            ServeError::Banned(_) => String::new(),
             ServeError::NoSeat(_) => "Ask the host.".into(),
             ServeError::Ended => "Start Aerial again.".into(),
         }
@@ -758,6 +780,12 @@ pub enum StudioError {
     /// A viewer that is not there.
     #[error("That viewer is not there any more.")]
     NoSuchViewer,
+    /// A viewer who comes through somebody else's server.
+    #[error("That viewer has no address of its own: it comes through another server.")]
+    NoAddress,
+    /// An address that may watch.
+    #[error("{0} is not banned.")]
+    NotBanned(std::net::IpAddr),
     /// A source that is not there.
     #[error("There is no source {0}.")]
     NoSuchSource(u64),
@@ -807,7 +835,9 @@ impl Remedy for StudioError {
             StudioError::OnlyAtStart(_) => "Start Aerial again with it.".into(),
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
             StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
+            StudioError::NoAddress => "Kick it, or ban it there.".into(),
             StudioError::NoSuchViewer
+            | StudioError::NotBanned(_)
             | StudioError::NoSuchOutput(_)
             | StudioError::NoSuchSource(_) => "Look at the list again.".into(),
             StudioError::NotForThis(_) => "Choose another source for it.".into(),

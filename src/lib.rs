@@ -17,39 +17,45 @@
 //! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WHIP and other WebRTC, recording; back-off |
 //! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
-//! | [`now_playing`], [`title`] | what plays now, in words; and where they come from: a file, the music player |
+//! | [`now_playing`], [`title`] | the line that says what plays now; where it comes from unless it is typed: a file, the music player |
+//! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
 //! | [`audience`] | who is watching, over every transport; kick |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
+//! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
+//! | `plugins` | GStreamer elements that are part of this program |
 //!
 //! # How a picture travels
 //!
 //! ```text
 //! source pipelines ──raw──▶ program (compositor + audiomixer over the slate)
 //!                               ├──raw──▶ preview pipeline (only while somebody looks)
+//!                               ├──raw──▶ foreign signalling servers, where each viewer is to have an encoder
 //!                               └──raw──▶ rung pipeline: encoder ▶ Packet ──▶ fanout
 //! fanout of packets ──▶ WebRTC leg
-//!                   ├──▶ mux ──▶ fanout of chunks ──▶ HTTP viewers
-//!                   │                           └──▶ Icecast, SRT
-//!                   ├──▶ WHIP, Janus, foreign signalling servers
-//!                   └──▶ RTMP, recording (a muxer of its own each)
+//!                   ├──▶ mux pipeline (one per format) ──▶ fanout of chunks ──▶ HTTP viewers, HLS
+//!                   │                                                     ├──▶ Icecast (a socket)
+//!                   │                                                     └──▶ SRT pipeline
+//!                   ├──▶ pipelines of WHIP, Janus, foreign signalling servers, …
+//!                   └──▶ pipelines of RTMP and recordings, with a muxer in each
 //! ```
 //!
 //! # Invariants
 //!
 //! - GTK and gettext are only in `ui/` and `main.rs`; this library knows neither.
 //! - Nothing below [`studio`](Studio) knows `Studio`; outputs do not know each other.
-//! - Each source, rung, muxer and output is a pipeline of its own, so an error ends that pipeline alone.
-//!   All share one clock and one base time.
+//! - Each source, rung and muxer is a pipeline of its own; each output is a task, with a pipeline of its own unless a
+//!   socket does. So an error ends that one alone. All pipelines share one clock and one base time.
 //! - A streaming thread never waits: it hands over what it has, or counts a drop.
 //! - What must end, ends by `Drop`: viewers, leases of encoders, links between pipelines, bus watches.
-//! - `audience`, `settings`, `stats`, `encode::ladder` and `output::retry` know no GStreamer.
+//! - `audience`, `navigation`, `settings`, `stats`, `encode::ladder` and `output::retry` know no GStreamer.
 //!
 //! # Kinds of thread
 //!
 //! GStreamer streaming threads (inside pipelines); the tokio runtime owned by `Studio`; the WebRTC thread; the thread that
 //! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
-//! encoders at the start; the device watch; one per captured X11 screen; and in the window the GTK main thread.
+//! encoders at the start; the device watch; one per captured X11 screen, certain microphone and standard input; short ones
+//! that start and end outputs; and in the window the GTK main thread and one that brings it the events.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -60,6 +66,7 @@ pub mod error;
 pub mod fanout;
 pub mod message;
 pub mod mux;
+pub mod navigation;
 pub mod now_playing;
 pub mod output;
 mod plugins;

@@ -3,12 +3,15 @@
 //!
 //! Facts are pushed as events; numbers (rates, queues) are pulled with `Studio::snapshot()`.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audience::{Viewer, ViewerId},
+    audience::{Ban, Viewer, ViewerId},
     encode::EncodeSettings,
     error::{OutputError, SourceError, StudioError},
     output::OutputSpec,
@@ -59,6 +62,12 @@ pub enum Command {
     PauseOutput(String, bool),
     /// Let a viewer go.
     Kick(ViewerId),
+    /// Let a viewer go with everybody else of its address, and nobody of it in again in this broadcast.
+    Ban(ViewerId),
+    /// Let an address in again.
+    Unban(IpAddr),
+    /// Write something about a viewer; empty is nothing.
+    Note(ViewerId, String),
     /// Show the program in a sink of this computer, or stop showing it.
     Preview(Option<Preview>),
 }
@@ -138,8 +147,12 @@ pub enum Event {
     OutputRemoved(String),
     /// Somebody watches.
     ViewerJoined(Viewer),
+    /// Something was written about a viewer.
+    ViewerNoted(Viewer),
     /// Somebody stopped watching, or was let go.
     ViewerLeft(ViewerId),
+    /// These addresses are banned now.
+    Bans(Vec<Ban>),
     /// Cameras and microphones now plugged in (all of them).
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.

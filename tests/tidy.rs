@@ -200,9 +200,18 @@ fn every_template_has_its_code_beside_it() {
     }
 }
 
+/// What users read.
+fn documents() -> impl Iterator<Item = PathBuf> {
+    with_ending(".md").filter(|p| {
+        p.parent()
+            .is_some_and(|dir| dir == Path::new("") || dir == Path::new("docs"))
+    })
+}
+
 #[test]
-fn the_readme_names_every_route() {
-    let readme = read("README.md");
+fn the_documents_name_every_route() {
+    let api = read("docs/api.md");
+    let all = api.clone() + &read("docs/outputs.md");
     let mut routes = 0;
     for path in with_ending(".rs").filter(|p| p.starts_with("src/serve")) {
         let code = read(&path);
@@ -212,6 +221,15 @@ fn the_readme_names_every_route() {
         for opening in [".route(\"", ".route( \"", "const PATH: &str = \""] {
             for rest in squeezed.split(opening).skip(1) {
                 let route = rest.split('"').next().unwrap();
+                // `/api/v1/viewers/{id}` is written as `/api/v1/viewers/ID` there.
+                if route.starts_with("/api/v1/") {
+                    let written = route
+                        .replace("{id}", "ID")
+                        .replace("{name}", "NAME")
+                        .replace("{address}", "ADDRESS");
+                    let row = format!("| `{written}` |");
+                    assert!(api.contains(&row), "docs/api.md has no row {row}");
+                }
                 // What follows a variable part is told in words.
                 let fixed = route.split('{').next().unwrap().trim_end_matches('/');
                 // Parts of the watch page.
@@ -219,8 +237,8 @@ fn the_readme_names_every_route() {
                     continue;
                 }
                 assert!(
-                    fixed.is_empty() || readme.contains(fixed),
-                    "README.md does not name {route} of {}",
+                    fixed.is_empty() || all.contains(fixed),
+                    "docs/api.md and docs/outputs.md do not name {route} of {}",
                     path.display()
                 );
                 routes += 1;
@@ -234,12 +252,12 @@ fn the_readme_names_every_route() {
 }
 
 #[test]
-fn the_readme_names_every_option() {
-    let readme = read("README.md");
+fn the_documents_name_every_option() {
+    let text = read("docs/getting-started.md");
     for command in ["live", "devices", "check"] {
         assert!(
-            readme.contains(&format!("aerial {command}")),
-            "README.md does not name aerial {command}"
+            text.contains(&format!("aerial {command}")),
+            "docs/getting-started.md does not name aerial {command}"
         );
         let out = Command::new(env!("CARGO_BIN_EXE_aerial"))
             .args([command, "--help"])
@@ -258,12 +276,87 @@ fn the_readme_names_every_option() {
                 .then(|| option.split([' ', '[']).next().unwrap().to_string())
         });
         for option in options.filter(|o| o != "--help" && o != "--version") {
-            let named = readme.match_indices(&option).any(|(at, _)| {
-                !readme[at + option.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-')
+            let named = text.match_indices(&option).any(|(at, _)| {
+                !text[at + option.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-')
             });
-            assert!(named, "README.md does not name {option}");
+            assert!(named, "docs/getting-started.md does not name {option}");
         }
     }
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut links = 0;
+    for path in documents() {
+        let text = read(&path);
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let folder = path.parent().unwrap();
+            let there = match file {
+                "" => path.clone(),
+                file => folder.join(file),
+            };
+            let place = format!("{}: {link}", path.display());
+            assert!(root().join(&there).exists(), "{place} leads nowhere");
+            if !heading.is_empty() {
+                assert!(
+                    headings(&read(&there)).contains(heading),
+                    "{place}: no such heading"
+                );
+            }
+            links += 1;
+        }
+    }
+    assert!(
+        links > 40,
+        "only {links} links found: are they written in another way now?"
+    );
+}
+
+/// The names that links have for the headings of a document.
+fn headings(text: &str) -> BTreeSet<String> {
+    let name = |heading: &str| -> String {
+        let small = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = small
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    // Comments of shell scripts begin as headings do.
+    let outside = text.split("```").step_by(2);
+    outside
+        .flat_map(str::lines)
+        .filter(|line| line.starts_with('#'))
+        .map(name)
+        .collect()
+}
+
+/// A sentence that a document says is shown stands in the code: what is written there as "…" may be anything.
+#[test]
+fn what_troubleshooting_says_is_said_is_said() {
+    let code: String = with_ending(".rs")
+        .filter(|p| p.starts_with("src"))
+        .chain(with_ending(".js").filter(|p| p.starts_with("data/web")))
+        .map(|p| read(&p))
+        .collect();
+    let code = code.replace("\\\"", "\"");
+    let text = read("docs/troubleshooting.md");
+    let mut sentences = 0;
+    for row in text.lines().filter(|l| l.starts_with("| ")) {
+        let said = row.split('|').nth(1).unwrap();
+        for sentence in said.split('"').skip(1).step_by(2) {
+            for part in sentence.split('…').map(str::trim) {
+                let part = part.trim_matches([':', '.']).trim();
+                assert!(code.contains(part), "nothing says {part:?} of {sentence:?}");
+            }
+            sentences += 1;
+        }
+    }
+    assert!(sentences > 60, "only {sentences} sentences found");
 }
 
 #[test]

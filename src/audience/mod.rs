@@ -2,20 +2,29 @@
 //! Who is watching, over every transport.
 //!
 //! [`Audience::join`] gives a [`Guard`]: while it lives the viewer is listed; when it is dropped, for whatever
-//! reason, the viewer has left. Kicking fires [`Guard::kicked`]; ending the connection is the holder's part.
+//! reason, the viewer has left. Kicking fires [`Guard::kicked`]; ending the connection is the holder's part. Who is
+//! banned does not come in again until the broadcast ends. Who came and went is kept as [`Visit`]s.
+
+mod bans;
+mod counters;
+mod history;
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::SystemTime,
 };
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use bans::Bans;
+pub use bans::{Ban, Banned};
+pub use counters::Counters;
+use history::History;
+pub use history::{End, Visit, csv};
 
 /// Number of a viewer, unique while the engine runs.
 pub type ViewerId = u64;
@@ -59,96 +68,30 @@ pub struct Who {
     pub agent: String,
 }
 
+impl Who {
+    /// The address without its port, where it is one: who comes through somebody else's server has none.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let ip = match self.address.parse::<SocketAddr>() {
+            Ok(address) => address.ip(),
+            Err(_) => self.address.parse().ok()?,
+        };
+        Some(ip.to_canonical())
+    }
+}
+
 /// A viewer as listed.
 #[derive(Debug, Clone)]
 pub struct Viewer {
     /// Number.
     pub id: ViewerId,
     /// Who it is.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// When it joined.
     pub since: SystemTime,
+    /// What the broadcaster wrote about it.
+    pub note: Arc<str>,
     /// Its numbers, as they are now (shared, not a copy).
     pub counters: Arc<Counters>,
-}
-
-/// Numbers of one viewer, written by whoever serves it and read by anybody.
-#[derive(Debug, Default)]
-pub struct Counters {
-    bytes: AtomicU64,
-    bitrate: AtomicU64,
-    queue_ms: AtomicU32,
-    dropped: AtomicU64,
-    /// Milliseconds + 1; 0 is unknown.
-    rtt: AtomicU32,
-    /// Thousandths + 1; 0 is unknown.
-    loss: AtomicU32,
-    low: AtomicBool,
-}
-
-impl Counters {
-    /// Bytes that were taken by the viewer's connection.
-    pub fn add_bytes(&self, n: u64) {
-        self.bytes.fetch_add(n, Relaxed);
-    }
-    /// Set the bytes, where somebody else counts.
-    pub fn set_bytes(&self, n: u64) {
-        self.bytes.store(n, Relaxed);
-    }
-    /// Age of the oldest item not yet sent, in milliseconds.
-    pub fn set_queue_ms(&self, ms: u32) {
-        self.queue_ms.store(ms, Relaxed);
-    }
-    /// Frames this viewer missed because it was too slow.
-    pub fn set_dropped(&self, n: u64) {
-        self.dropped.store(n, Relaxed);
-    }
-    /// Round-trip time in milliseconds.
-    pub fn set_rtt_ms(&self, ms: u32) {
-        self.rtt.store(ms.saturating_add(1), Relaxed);
-    }
-    /// Share of packets lost, 0 to 1.
-    pub fn set_loss(&self, share: f32) {
-        self.loss
-            .store((share.clamp(0.0, 1.0) * 1000.0) as u32 + 1, Relaxed);
-    }
-    /// Whether the picture is the small one.
-    pub fn set_low(&self, low: bool) {
-        self.low.store(low, Relaxed);
-    }
-    /// Set the rate in bit/s; done once a second by the registry's ticker.
-    pub fn set_bitrate(&self, bits: u64) {
-        self.bitrate.store(bits, Relaxed);
-    }
-
-    /// Bytes taken so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Relaxed)
-    }
-    /// Rate over the last second in bit/s.
-    pub fn bitrate(&self) -> u64 {
-        self.bitrate.load(Relaxed)
-    }
-    /// Whether the picture is the small one.
-    pub fn low(&self) -> bool {
-        self.low.load(Relaxed)
-    }
-    /// Age of the queue in milliseconds.
-    pub fn queue_ms(&self) -> u32 {
-        self.queue_ms.load(Relaxed)
-    }
-    /// Frames missed.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
-    /// Round-trip time in milliseconds, where it is known.
-    pub fn rtt_ms(&self) -> Option<u32> {
-        self.rtt.load(Relaxed).checked_sub(1)
-    }
-    /// Share of packets lost, where it is known.
-    pub fn loss(&self) -> Option<f32> {
-        Some(self.loss.load(Relaxed).checked_sub(1)? as f32 / 1000.0)
-    }
 }
 
 /// Somebody came or went.
@@ -156,8 +99,12 @@ impl Counters {
 pub enum Change {
     /// Came.
     Joined(Viewer),
+    /// Is written about differently.
+    Noted(Viewer),
     /// Went.
     Left(ViewerId),
+    /// Who is banned now: all of them.
+    Bans(Vec<Ban>),
 }
 
 type Watcher = Box<dyn Fn(Change) + Send + Sync>;
@@ -174,10 +121,22 @@ struct Inner {
 #[derive(Default)]
 struct List {
     next: ViewerId,
-    viewers: BTreeMap<ViewerId, (Viewer, CancellationToken)>,
+    viewers: BTreeMap<ViewerId, Entry>,
     peak: usize,
     dropped_slow: u64,
+    bans: Bans,
+    history: History,
 }
+
+struct Entry {
+    viewer: Viewer,
+    kicked: CancellationToken,
+    /// Why it is going to leave, if not by itself.
+    end: Option<End>,
+}
+
+/// Longest note, in characters.
+const LONGEST_NOTE: usize = 200;
 
 impl Audience {
     /// An empty list; `watcher` is told of each change, in order, and must not wait.
@@ -189,36 +148,70 @@ impl Audience {
     }
 
     /// List a viewer until the guard is dropped.
-    pub fn join(&self, who: Who) -> Guard {
+    ///
+    /// # Errors
+    /// Who is banned is not let in.
+    pub fn join(&self, who: Who) -> Result<Guard, Banned> {
+        let mut list = self.0.list.lock();
+        list.bans.check(who.ip())?;
+        list.next += 1;
         let kicked = CancellationToken::new();
-        let viewer = {
-            let mut list = self.0.list.lock();
-            list.next += 1;
-            let viewer = Viewer {
-                id: list.next,
-                who,
-                since: SystemTime::now(),
-                counters: Arc::default(),
-            };
-            list.viewers
-                .insert(viewer.id, (viewer.clone(), kicked.clone()));
-            list.peak = list.peak.max(list.viewers.len());
-            // Told under the lock, so that nobody is heard leaving before joining.
-            (self.0.watcher)(Change::Joined(viewer.clone()));
-            viewer
+        let viewer = Viewer {
+            id: list.next,
+            who: Arc::new(who),
+            since: SystemTime::now(),
+            note: "".into(),
+            counters: Arc::default(),
         };
-        Guard {
+        let entry = Entry {
+            viewer: viewer.clone(),
+            kicked: kicked.clone(),
+            end: None,
+        };
+        list.viewers.insert(viewer.id, entry);
+        list.peak = list.peak.max(list.viewers.len());
+        // Told under the lock, so that nobody is heard leaving before joining.
+        (self.0.watcher)(Change::Joined(viewer.clone()));
+        Ok(Guard {
             id: viewer.id,
             counters: viewer.counters,
             kicked,
             audience: self.clone(),
+        })
+    }
+
+    /// Whether this address may watch.
+    ///
+    /// # Errors
+    /// It is banned.
+    pub fn check(&self, address: IpAddr) -> Result<(), Banned> {
+        self.0.list.lock().bans.check(Some(address.to_canonical()))
+    }
+
+    /// A new broadcast begins: nobody is banned from it, and its history is empty.
+    pub fn begin(&self) {
+        let mut list = self.0.list.lock();
+        list.history = History::default();
+        list.peak = list.viewers.len();
+        if list.bans.clear() {
+            (self.0.watcher)(Change::Bans(vec![]));
         }
     }
 
     /// Everybody, in order of joining.
     pub fn viewers(&self) -> Vec<Viewer> {
         let list = self.0.list.lock();
-        list.viewers.values().map(|(v, _)| v.clone()).collect()
+        list.viewers.values().map(|e| e.viewer.clone()).collect()
+    }
+
+    /// Who came to this broadcast, in order of joining: those who left, as far as they are remembered, and those who
+    /// are there.
+    pub fn visits(&self) -> Vec<Visit> {
+        let list = self.0.list.lock();
+        let there = list.viewers.values().map(|e| Visit::of(&e.viewer, None));
+        let mut all: Vec<Visit> = list.history.visits().cloned().chain(there).collect();
+        all.sort_by_key(|visit| visit.id);
+        all
     }
 
     /// How many watch now.
@@ -231,27 +224,84 @@ impl Audience {
         self.0.list.lock().peak
     }
 
+    /// How many have come so far, bytes that they have taken.
+    pub fn totals(&self) -> (u64, u64) {
+        let list = self.0.list.lock();
+        let there = list.viewers.values().map(|e| e.viewer.counters.bytes());
+        let (visits, bytes) = list.history.totals();
+        (
+            visits + list.viewers.len() as u64,
+            bytes + there.sum::<u64>(),
+        )
+    }
+
     /// Let a viewer go; `false` if there is none of that number.
     pub fn kick(&self, id: ViewerId) -> bool {
-        let list = self.0.list.lock();
-        list.viewers
-            .get(&id)
-            .map(|(_, kicked)| kicked.cancel())
-            .is_some()
+        let mut list = self.0.list.lock();
+        let found = list.viewers.get_mut(&id);
+        found.map(|entry| entry.let_go(End::Kicked)).is_some()
+    }
+
+    /// Let everybody of this viewer's address go, and nobody of it in again until the broadcast ends or
+    /// [`Audience::unban`]. `None` if there is no such viewer, and an error if it has no address of its own.
+    pub fn ban(&self, id: ViewerId) -> Option<Result<Ban, Nameless>> {
+        let mut list = self.0.list.lock();
+        let viewer = list.viewers.get(&id)?.viewer.clone();
+        let Some(address) = viewer.who.ip() else {
+            return Some(Err(Nameless));
+        };
+        let ban = list.bans.add(address, &viewer);
+        let same = |e: &&mut Entry| e.viewer.who.ip() == Some(address);
+        let all = list.viewers.values_mut().filter(same);
+        all.for_each(|entry| entry.let_go(End::Banned));
+        (self.0.watcher)(Change::Bans(list.bans.all()));
+        Some(Ok(ban))
+    }
+
+    /// Let this address in again; `false` if it was not banned.
+    pub fn unban(&self, address: IpAddr) -> bool {
+        let mut list = self.0.list.lock();
+        let was = list.bans.remove(address.to_canonical());
+        if was {
+            (self.0.watcher)(Change::Bans(list.bans.all()));
+        }
+        was
+    }
+
+    /// Who is banned, in order of address.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.0.list.lock().bans.all()
+    }
+
+    /// Write something about a viewer; `false` if there is none of that number.
+    pub fn note(&self, id: ViewerId, note: &str) -> bool {
+        let note: String = note.chars().filter(|c| !c.is_control()).collect();
+        let note: String = note.trim().chars().take(LONGEST_NOTE).collect();
+        let mut list = self.0.list.lock();
+        let Some(entry) = list.viewers.get_mut(&id) else {
+            return false;
+        };
+        entry.viewer.note = note.into();
+        (self.0.watcher)(Change::Noted(entry.viewer.clone()));
+        true
     }
 
     /// Let everybody of these transports go.
     pub fn kick_all(&self, which: impl Fn(Transport) -> bool) {
-        for (viewer, kicked) in self.0.list.lock().viewers.values() {
-            if which(viewer.who.transport) {
-                kicked.cancel();
+        for entry in self.0.list.lock().viewers.values_mut() {
+            if which(entry.viewer.who.transport) {
+                entry.let_go(End::Over);
             }
         }
     }
 
-    /// Note that a viewer was let go for being too slow.
-    pub fn count_slow(&self) {
-        self.0.list.lock().dropped_slow += 1;
+    /// Note that a viewer is let go for being too slow.
+    pub fn let_slow_go(&self, id: ViewerId) {
+        let mut list = self.0.list.lock();
+        list.dropped_slow += 1;
+        if let Some(entry) = list.viewers.get_mut(&id) {
+            entry.let_go(End::Slow);
+        }
     }
 
     /// Viewers let go for being too slow, so far.
@@ -259,6 +309,17 @@ impl Audience {
         self.0.list.lock().dropped_slow
     }
 }
+
+impl Entry {
+    fn let_go(&mut self, why: End) {
+        self.end.get_or_insert(why);
+        self.kicked.cancel();
+    }
+}
+
+/// A viewer without an address of its own cannot be banned: it comes through somebody else's server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nameless;
 
 /// A viewer's place in the list.
 #[must_use = "the viewer is listed only while this lives"]
@@ -295,7 +356,10 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut list = self.audience.0.list.lock();
-        list.viewers.remove(&self.id);
+        if let Some(entry) = list.viewers.remove(&self.id) {
+            let end = entry.end.unwrap_or(End::Left);
+            list.history.add(Visit::of(&entry.viewer, Some(end)));
+        }
         (self.audience.0.watcher)(Change::Left(self.id));
     }
 }
@@ -322,10 +386,11 @@ mod tests {
                 log.lock().push(match change {
                     Change::Joined(v) => (v.id, true),
                     Change::Left(id) => (id, false),
+                    Change::Noted(_) | Change::Bans(_) => unreachable!(),
                 })
             }
         });
-        let (a, b) = (audience.join(who()), audience.join(who()));
+        let (a, b) = (audience.join(who()).unwrap(), audience.join(who()).unwrap());
         assert_eq!(audience.count(), 2);
         drop(a);
         assert_eq!(audience.viewers()[0].id, b.id());
@@ -337,18 +402,65 @@ mod tests {
     #[test]
     fn a_kick_reaches_that_viewer_only() {
         let audience = Audience::new(|_| ());
-        let (a, b) = (audience.join(who()), audience.join(who()));
+        let (a, b) = (audience.join(who()).unwrap(), audience.join(who()).unwrap());
         assert!(audience.kick(a.id()));
         assert!(a.is_kicked() && !b.is_kicked());
         assert!(!audience.kick(99));
     }
 
+    fn from(address: &str) -> Who {
+        Who {
+            address: address.into(),
+            ..who()
+        }
+    }
+
     #[test]
-    fn unknown_round_trip_and_loss_are_not_zero() {
-        let c = Counters::default();
-        assert_eq!((c.rtt_ms(), c.loss()), (None, None));
-        c.set_rtt_ms(0);
-        c.set_loss(0.25);
-        assert_eq!((c.rtt_ms(), c.loss()), (Some(0), Some(0.25)));
+    fn who_is_banned_goes_with_all_of_the_same_address_and_comes_back_when_that_is_taken_back() {
+        let audience = Audience::new(|_| ());
+        let join = |address: &str| audience.join(from(address));
+        let (a, b) = (join("192.0.2.7:1000").unwrap(), join("192.0.2.7").unwrap());
+        let other = join("192.0.2.8:1000").unwrap();
+        let ban = audience.ban(a.id()).unwrap().unwrap();
+        assert!(a.is_kicked() && b.is_kicked() && !other.is_kicked());
+        assert_eq!(audience.bans(), [ban]);
+        // The same address, written as IPv6 does.
+        for again in ["192.0.2.7:2000", "[::ffff:192.0.2.7]:1", "192.0.2.7"] {
+            assert!(join(again).is_err(), "{again}");
+        }
+        assert!(audience.check("192.0.2.7".parse().unwrap()).is_err());
+        assert!(!audience.unban("192.0.2.8".parse().unwrap()));
+        assert!(audience.unban("192.0.2.7".parse().unwrap()));
+        drop(join("192.0.2.7:2000").unwrap());
+        // Who comes through a foreign server has its address, which must not be shut for all.
+        let through = join("media.example").unwrap();
+        assert_eq!(audience.ban(through.id()), Some(Err(Nameless)));
+        assert_eq!(audience.ban(99), None);
+        audience.ban(other.id());
+        audience.begin();
+        assert!(audience.bans().is_empty() && join("192.0.2.8:1").is_ok());
+    }
+
+    #[test]
+    fn who_came_and_went_is_kept_with_the_reason_until_the_next_broadcast() {
+        let audience = Audience::new(|_| ());
+        let join = || audience.join(who()).unwrap();
+        let (left, kicked, slow, here) = (join(), join(), join(), join());
+        left.counters().add_bytes(500);
+        assert!(audience.note(left.id(), " a friend\n "));
+        assert!(!audience.note(99, ""));
+        audience.kick(kicked.id());
+        audience.let_slow_go(slow.id());
+        drop((left, kicked, slow));
+        let visits = audience.visits();
+        let ends: Vec<_> = visits.iter().map(|v| v.end).collect();
+        let gone = [End::Left, End::Kicked, End::Slow].map(Some);
+        assert_eq!(ends, [&gone[..], &[None]].concat());
+        assert_eq!((&*visits[0].note, visits[0].bytes), ("a friend", 500));
+        assert!(visits.iter().all(|v| v.left.is_some() == v.end.is_some()));
+        assert_eq!(audience.totals(), (4, 500));
+        audience.begin();
+        assert_eq!(audience.visits().len(), 1, "one is still there");
+        drop(here);
     }
 }

@@ -191,6 +191,8 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::OutputRemoved(_)
                     | Event::ViewerJoined(_)
                     | Event::ViewerLeft(_)
+                    | Event::ViewerNoted(_)
+                    | Event::Bans(_)
                     | Event::Devices(_)
                     | Event::Abilities
                     | Event::Encoding(_)

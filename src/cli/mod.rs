@@ -244,6 +244,8 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::OnlyAtStart(_)
         | StudioError::Token { .. }
         | StudioError::NoSuchViewer
+        | StudioError::NoAddress
+        | StudioError::NotBanned(_)
         | StudioError::NoSuchOutput(_)
         | StudioError::NotPausable(_)
         | StudioError::NoSuchSource(_)

@@ -61,11 +61,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         encoding.stills.gif_width = width.unwrap_or(encoding.stills.gif_width);
     }
     if let Some(text) = first(&live.mjpeg, &profile.mjpeg) {
-        // Its pictures are of the program's size.
-        let (None, fps) = units::stills(&text)? else {
-            return Err(SpecError::Stills(text).into());
-        };
-        encoding.stills.jpeg_fps = fps;
+        encoding.stills.jpeg_fps = units::still_rate(&text)?;
     }
     if live.share && live.listen.is_some() {
         return Err(SpecError::Conflict("--share", "--listen").into());

@@ -12,7 +12,7 @@ use std::{
 use gst::prelude::*;
 use parking_lot::Mutex;
 
-use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Stills};
+use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Place, Stills};
 use crate::{error::SpecError, message::MediaKind};
 
 /// An encoder that has given nothing by then hangs.
@@ -54,10 +54,23 @@ impl Ability {
     fn why_not(&self, name: &str) -> SpecError {
         let row = self.encoders.iter().find(|(e, _)| e.element == name);
         match row {
-            Some((encoder, Err(Unable::Missing(package)))) => SpecError::EncoderMissing {
-                codec: self.codec.label,
-                element: encoder.element,
-                package,
+            Some((encoder, Err(Unable::Missing(package)))) => match encoder.place {
+                Place::Software => SpecError::EncoderMissing {
+                    codec: self.codec.label,
+                    element: encoder.element,
+                    package,
+                },
+                // GStreamer offers it only where it finds the hardware, so installing the package may change nothing.
+                Place::Va | Place::Nvenc | Place::QuickSync | Place::V4l2 => {
+                    SpecError::EncoderBroken {
+                        codec: self.codec.label,
+                        element: encoder.element.into(),
+                        why: format!(
+                            "no {} hardware with its driver was found, or {package} is not installed",
+                            encoder.place.label()
+                        ),
+                    }
+                }
             },
             Some((_, Err(Unable::Failed(why)))) => SpecError::EncoderBroken {
                 codec: self.codec.label,
@@ -137,11 +150,11 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
     let usual = EncodeSettings::default();
     let (from, bitrate) = match codec.media {
         MediaKind::Video => (
-            "videotestsrc num-buffers=90 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1",
+            "videotestsrc num-buffers=3000 ! video/x-raw,format=I420,width=320,height=180,framerate=30/1",
             500_000,
         ),
         MediaKind::Audio => (
-            "audiotestsrc num-buffers=90 ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2",
+            "audiotestsrc num-buffers=3000 ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2",
             usual.audio_bitrate,
         ),
     };
@@ -160,15 +173,17 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
     let pipeline = pipeline
         .downcast::<gst::Pipeline>()
         .map_err(|_| Unable::Failed("it is no pipeline".into()))?;
-    // Only until the first comes out: some encoders complain when they are drained.
+    // Only until the first comes out; no more are coded, for some encoders complain when they are stopped in the middle.
     if let Some(pad) = pipeline.by_name("end").and_then(|e| e.static_pad("sink")) {
         let end = pipeline.downgrade();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let held = gst::PadProbeType::BUFFER | gst::PadProbeType::BLOCK;
+        pad.add_probe(held, move |_, _| {
             if let Some(end) = end.upgrade() {
                 let came = gst::message::Application::builder(gst::Structure::new_empty("came"));
                 let _ = end.post_message(came.src(&end).build());
             }
-            gst::PadProbeReturn::Remove
+            // The first is held until the pipeline ends.
+            gst::PadProbeReturn::Ok
         });
     }
     let told = pipeline.bus().and_then(|bus| {
@@ -195,7 +210,6 @@ fn attempt(codec: &'static Codec, encoder: &'static Encoder) -> Result<(), Unabl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::Place;
 
     #[test]
     fn every_codec_of_the_table_can_be_encoded_here() {
@@ -223,7 +237,7 @@ mod tests {
             parser: None,
             webrtc: false,
         };
-        let h264 = &Codec::named("h264").unwrap().encoders[0];
+        let h264 = Codec::named("h264").unwrap().usual();
         let ability = Ability {
             codec: &NOWHERE,
             encoders: vec![(h264, Err(Unable::Missing("some-package")))],
@@ -246,6 +260,30 @@ mod tests {
             broken.best(None).unwrap_err(),
             SpecError::EncoderBroken { .. }
         ));
+    }
+
+    #[test]
+    fn an_encoder_of_hardware_that_is_not_there_is_told_as_such() {
+        for codec in CODECS {
+            for encoder in codec.encoders {
+                let ability = Ability {
+                    codec,
+                    encoders: vec![(encoder, Err(Unable::Missing("some-package")))],
+                };
+                let error = ability.best(Some(encoder.element)).unwrap_err();
+                let hardware = encoder.place != Place::Software;
+                assert_eq!(
+                    matches!(error, SpecError::EncoderBroken { .. }),
+                    hardware,
+                    "{error}"
+                );
+                assert_eq!(
+                    error.to_string().contains(encoder.place.label()),
+                    hardware,
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]

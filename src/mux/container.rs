@@ -50,12 +50,51 @@ pub(super) enum Cut {
 /// A separator that no JPEG has in it at the beginning of a line.
 const BOUNDARY: &str = "aerial-next-picture";
 
-const WEBM: &str = "webmmux streamable=true min-cluster-duration=0 offset-to-zero=false";
-const OGG: &str = "oggmux max-delay=100000000 max-page-delay=100000000";
+/// What Matroska and its like share.
+const BLOCKS: Container = Container {
+    format: Format::Matroska,
+    name: "mkv",
+    path: None,
+    content_type: ("video/x-matroska", "audio/x-matroska"),
+    muxer: "matroskamux streamable=true min-cluster-duration=0 offset-to-zero=false",
+    pads: ("video_%u", "audio_%u"),
+    cut: Cut::Blocks,
+    seconds: 6.0,
+    wrap: None,
+};
+
+/// What goes into Ogg; by itself sound alone.
+const PAGES: Container = Container {
+    format: Format::Ogg,
+    name: "ogg",
+    content_type: ("audio/ogg", "audio/ogg"),
+    muxer: "oggmux max-delay=100000000 max-page-delay=100000000",
+    cut: Cut::Pieces,
+    ..BLOCKS
+};
+
 /// A fragment per key frame, written in chunks: a reader can begin at each key frame, and waits for a chunk only. Where
 /// they begin, `splitter` says.
-const MP4: &str =
-    "isofmp4mux fragment-duration=3600000000000 chunk-duration=100000000 header-update-mode=none";
+const FRAGMENTS: Container = Container {
+    format: Format::Mp4,
+    name: "mp4",
+    content_type: ("video/mp4", "audio/mp4"),
+    muxer: "isofmp4mux fragment-duration=3600000000000 chunk-duration=100000000 header-update-mode=none",
+    pads: ("sink_%u", "sink_%u"),
+    cut: Cut::Fragments,
+    ..BLOCKS
+};
+
+/// Packets that are the stream.
+const BARE: Container = Container {
+    format: Format::Mp3,
+    name: "mp3",
+    content_type: ("audio/mpeg", "audio/mpeg"),
+    muxer: "identity",
+    pads: ("sink", "sink"),
+    cut: Cut::Pieces,
+    ..BLOCKS
+};
 
 /// All containers.
 pub static CONTAINERS: &[Container] = &[
@@ -65,55 +104,22 @@ pub static CONTAINERS: &[Container] = &[
         path: Some("/live.webm"),
         content_type: ("video/webm", "audio/webm"),
         // A key frame always begins a cluster, so that a reader can begin there.
-        muxer: WEBM,
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Blocks,
-        seconds: 6.0,
-        wrap: None,
+        muxer: "webmmux streamable=true min-cluster-duration=0 offset-to-zero=false",
+        ..BLOCKS
     },
+    BLOCKS,
     Container {
-        format: Format::Matroska,
-        name: "mkv",
-        path: None,
-        content_type: ("video/x-matroska", "audio/x-matroska"),
-        muxer: "matroskamux streamable=true min-cluster-duration=0 offset-to-zero=false",
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Blocks,
-        seconds: 6.0,
-        wrap: None,
-    },
-    Container {
-        format: Format::Ogg,
-        name: "ogg",
         path: Some("/live.ogg"),
         content_type: ("video/ogg", "audio/ogg"),
-        muxer: OGG,
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..PAGES
     },
     Container {
-        format: Format::Mp4,
-        name: "mp4",
         path: Some("/live.mp4"),
-        content_type: ("video/mp4", "audio/mp4"),
-        muxer: MP4,
-        pads: ("sink_%u", "sink_%u"),
-        cut: Cut::Fragments,
-        seconds: 6.0,
-        wrap: None,
+        ..FRAGMENTS
     },
     Container {
         format: Format::Mp4Low,
-        name: "mp4",
-        path: None,
-        content_type: ("video/mp4", "audio/mp4"),
-        muxer: MP4,
-        pads: ("sink_%u", "sink_%u"),
-        cut: Cut::Fragments,
-        seconds: 6.0,
-        wrap: None,
+        ..FRAGMENTS
     },
     Container {
         format: Format::Ts,
@@ -123,74 +129,43 @@ pub static CONTAINERS: &[Container] = &[
         muxer: "mpegtsmux alignment=0",
         pads: ("sink_%d", "sink_%d"),
         cut: Cut::Times,
-        seconds: 6.0,
-        wrap: None,
+        ..BLOCKS
     },
     Container {
         format: Format::Flv,
         name: "flv",
-        path: None,
         content_type: ("video/x-flv", "video/x-flv"),
         muxer: "flvmux streamable=true",
         pads: ("video", "audio"),
         cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..BLOCKS
     },
     Container {
-        format: Format::Mp3,
-        name: "mp3",
         path: Some("/live.mp3"),
-        content_type: ("audio/mpeg", "audio/mpeg"),
-        muxer: "identity",
-        pads: ("sink", "sink"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..BARE
     },
     Container {
         format: Format::Aac,
         name: "aac",
-        path: None,
         content_type: ("audio/aac", "audio/aac"),
         muxer: "aacparse ! capsfilter caps=audio/mpeg,mpegversion=4,stream-format=adts",
-        pads: ("sink", "sink"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..BARE
     },
     Container {
         format: Format::Opus,
         name: "opus",
         path: Some("/live.opus"),
-        content_type: ("audio/ogg", "audio/ogg"),
-        muxer: OGG,
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..PAGES
     },
     Container {
         format: Format::Vorbis,
         name: "vorbis",
-        path: None,
-        content_type: ("audio/ogg", "audio/ogg"),
-        muxer: OGG,
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..PAGES
     },
     Container {
         format: Format::Flac,
         name: "flac",
-        path: None,
-        content_type: ("audio/ogg", "audio/ogg"),
-        muxer: OGG,
-        pads: ("video_%u", "audio_%u"),
-        cut: Cut::Pieces,
-        seconds: 6.0,
-        wrap: None,
+        ..PAGES
     },
     Container {
         format: Format::Mjpeg,
@@ -200,23 +175,18 @@ pub static CONTAINERS: &[Container] = &[
             "multipart/x-mixed-replace; boundary=aerial-next-picture",
             "",
         ),
-        muxer: "identity",
-        pads: ("sink", "sink"),
-        cut: Cut::Pieces,
         // A slow reader goes to the newest picture at once.
         seconds: 0.0,
         wrap: Some(part),
+        ..BARE
     },
     Container {
         format: Format::Gif,
         name: "gif",
         path: Some("/live.gif"),
         content_type: ("image/gif", ""),
-        muxer: "identity",
-        pads: ("sink", "sink"),
-        cut: Cut::Pieces,
         seconds: 4.0,
-        wrap: None,
+        ..BARE
     },
 ];
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A muxer pipeline and the task that feeds it with packets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gst::prelude::*;
 use tokio::{
     runtime::Handle,
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -313,6 +313,15 @@ async fn pump(
     source: gst_app::AppSrc,
     mut splitter: Option<Splitter>,
 ) {
+    // The streaming thread tells of each packet that leaves the queue; one such word is kept until it is heard.
+    let left = Arc::new(Notify::new());
+    if let Some(pad) = source.static_pad("src") {
+        let left = left.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            left.notify_one();
+            gst::PadProbeReturn::Ok
+        });
+    }
     let mut batch: Vec<Packet> = Vec::new();
     while feed.next_batch(&mut batch, 8).await {
         for packet in batch.drain(..) {
@@ -321,8 +330,8 @@ async fn pump(
             }
             let buffer = buffer(packet);
             while source.current_level_time() >= Some(MUX_QUEUE) {
-                // The sink (a disk, say) is slow. The feed skips if this lasts.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // The sink (a network, say) is slow. The feed skips if this lasts.
+                left.notified().await;
             }
             if source.push_buffer(buffer).is_err() {
                 return;

@@ -134,7 +134,7 @@ pub(super) fn bare_host(url: &Url) -> &str {
 }
 
 /// Resolve `%41` and the like. A `+` stays one: tokens are full of them.
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

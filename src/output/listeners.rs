@@ -81,14 +81,24 @@ async fn follow_one(context: &Context, server: &Admin, format: &str, is_first: b
                 listed.retain(|l| !l.is_relay());
                 guards.retain(|id, _| listed.iter().any(|l| l.id == *id));
                 for listener in listed {
-                    guards.entry(listener.id).or_insert_with(|| {
-                        context.audience.join(Who {
-                            transport: Transport::Icecast,
-                            format: format.into(),
-                            address: listener.ip,
-                            agent: listener.agent,
-                        })
+                    if guards.contains_key(&listener.id) {
+                        continue;
+                    }
+                    let joined = context.audience.join(Who {
+                        transport: Transport::Icecast,
+                        format: format.into(),
+                        address: listener.ip,
+                        agent: listener.agent,
                     });
+                    match joined {
+                        Ok(guard) => {
+                            guards.insert(listener.id, guard);
+                        }
+                        // Icecast lets everybody in; who is banned is sent away as soon as they are seen.
+                        Err(_) => {
+                            let _ = server.ask("killclient", &[("id", &listener.id)]).await;
+                        }
+                    }
                 }
             }
             Err(why) => {

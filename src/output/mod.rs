@@ -47,10 +47,11 @@ pub use webrtc::{Mode as WebRtcMode, Peer as WebRtcPeer, WebRtcTarget};
 
 use crate::{
     audience::Audience,
-    encode::Encoders,
+    encode::{Encoders, Tracks},
     error::{OutputError, SpecError},
     message::{OutputState, OutputStatus},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
@@ -147,6 +148,21 @@ impl Target {
         }
     }
 
+    /// Whether it could be begun now, of a program with these tracks.
+    pub(crate) fn check(&self, tracks: Tracks) -> Result<(), SpecError> {
+        match self {
+            Target::Record {
+                path,
+                overwrite,
+                split,
+            } => {
+                record::check_tracks(path, tracks)?;
+                check_recording(path, *overwrite, *split)
+            }
+            Target::Icecast(_) | Target::Rtmp(_) | Target::Srt(_) | Target::WebRtc(_) => Ok(()),
+        }
+    }
+
     /// Whether it runs only while the program is on the air.
     fn needs_air(&self) -> bool {
         match self {
@@ -167,6 +183,7 @@ pub(crate) struct Supplies {
     pub(crate) muxes: Muxes,
     pub(crate) audience: Audience,
     pub(crate) now_playing: NowPlaying,
+    pub(crate) navigation: Navigation,
 }
 
 /// All outputs.
@@ -373,6 +390,7 @@ impl Outputs {
                 muxes: self.supplies.muxes.clone(),
                 audience: self.supplies.audience.clone(),
                 now_playing: self.supplies.now_playing.clone(),
+                navigation: self.supplies.navigation.clone(),
                 stop: stop.clone(),
                 endings: TaskTracker::new(),
                 hold,
@@ -410,6 +428,8 @@ pub(crate) struct Context {
     muxes: Muxes,
     audience: Audience,
     now_playing: NowPlaying,
+    /// What viewers do with a picture goes there.
+    navigation: Navigation,
     stop: CancellationToken,
     /// Pipelines that end in threads of their own.
     endings: TaskTracker,

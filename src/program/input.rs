@@ -250,6 +250,11 @@ impl Pusher {
         self.hand_over(&sample);
     }
 
+    /// The source that it is of.
+    pub fn id(&self) -> SourceId {
+        self.id
+    }
+
     /// Time in the program now, for sources that have no clock of their own.
     pub fn base(&self) -> gst::ClockTime {
         self.base

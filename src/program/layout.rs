@@ -162,6 +162,38 @@ pub fn cut(framing: &Framing, (width, height): (u32, u32), aspect: f64, place: &
     [left, top, right, bottom].map(|x| (x as i32) & !1)
 }
 
+/// The point of a picture that is seen at this point of the program, as shares of its width and height, and whether it
+/// is seen there at all: not in the bars beside it, nor where it was cut off. The picture is drawn at `now`, and was
+/// cut for where it will stand (`to`).
+pub fn under(
+    framing: &Framing,
+    (width, height, aspect): (u32, u32, f64),
+    to: &Tile,
+    now: &Tile,
+    (x, y): (f64, f64),
+) -> Option<((f64, f64), bool)> {
+    let [left, top, right, bottom] = cut(framing, (width, height), aspect, to).map(f64::from);
+    let (width, height) = (f64::from(width), f64::from(height));
+    let (seen_w, seen_h) = (width - left - right, height - top - bottom);
+    let (place_w, place_h) = (f64::from(now.width), f64::from(now.height));
+    let (drawn_w, drawn_h) = match framing.sizing {
+        Sizing::Fit => {
+            let scale = (place_w / (seen_w * aspect)).min(place_h / seen_h);
+            (seen_w * aspect * scale, seen_h * scale)
+        }
+        Sizing::Fill | Sizing::Stretch => (place_w, place_h),
+    };
+    let edge = |start: i32, place: f64, drawn: f64| f64::from(start) + (place - drawn) / 2.0;
+    let across = (x - edge(now.x, place_w, drawn_w)) / drawn_w;
+    let down = (y - edge(now.y, place_h, drawn_h)) / drawn_h;
+    let point = (
+        (left + across * seen_w) / width,
+        (top + down * seen_h) / height,
+    );
+    let inside = (0.0..1.0).contains(&across) && (0.0..1.0).contains(&down);
+    (point.0.is_finite() && point.1.is_finite()).then_some((point, inside))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +279,64 @@ mod tests {
         assert_eq!(cut(&fill, (1280, 720), 1.0, &place), [0; 4]);
         assert_eq!(cut(&fill, (2000, 720), 1.0, &place), [360, 0, 360, 0]);
         assert_eq!(cut(&Framing::default(), (640, 480), 1.0, &place), [0; 4]);
+    }
+
+    /// The point of a picture of 480x270 that is seen here, in its pixels, if it is.
+    fn seen(framing: &Framing, place: &Tile, point: (f64, f64)) -> Option<(f64, f64)> {
+        let ((x, y), inside) = under(framing, (480, 270, 1.0), place, place, point).unwrap();
+        inside.then_some(((x * 480.0).round(), (y * 270.0).round()))
+    }
+
+    #[test]
+    fn a_point_is_found_again_in_the_picture_under_it() {
+        let right = tiles(2, 320, 180)[1];
+        let fit = Framing::default();
+        // 160x90 pixels of it are used, from 45 below the edge.
+        assert_eq!(seen(&fit, &right, (200.0, 90.0)), Some((120.0, 135.0)));
+        assert_eq!(seen(&fit, &right, (160.0, 45.0)), Some((0.0, 0.0)));
+        assert_eq!(seen(&fit, &right, (200.0, 44.0)), None, "a bar");
+        assert_eq!(seen(&fit, &right, (159.0, 90.0)), None, "another one's");
+        // The middle third of it fills the place.
+        let fill = Framing {
+            sizing: Sizing::Fill,
+            ..fit
+        };
+        assert_eq!(seen(&fill, &right, (240.0, 90.0)), Some((240.0, 135.0)));
+        assert_eq!(seen(&fill, &right, (160.0, 0.0)), Some((120.0, 0.0)));
+        let stretch = Framing {
+            sizing: Sizing::Stretch,
+            ..fit
+        };
+        assert_eq!(seen(&stretch, &right, (200.0, 45.0)), Some((120.0, 68.0)));
+        // Its right half is of the shape of its lower right quarter, twice as high.
+        let crop = Crop {
+            left: 0.5,
+            ..Crop::default()
+        };
+        let half = Framing { crop, ..fit };
+        assert_eq!(seen(&half, &right, (240.0, 90.0)), Some((360.0, 135.0)));
+        assert_eq!(seen(&half, &right, (160.0, 1.0)), Some((240.0, 2.0)));
+    }
+
+    #[test]
+    fn a_point_is_found_in_every_tile_of_a_grid_and_of_a_picture_with_long_pixels() {
+        for place in tiles(5, 1280, 720) {
+            let middle = (
+                f64::from(place.x) + f64::from(place.width) / 2.0,
+                f64::from(place.y) + f64::from(place.height) / 2.0,
+            );
+            let found = seen(&Framing::default(), &place, middle);
+            assert_eq!(found, Some((240.0, 135.0)), "{place:?}");
+        }
+        // 720x576 for 16:9 fills a place of that shape.
+        let place = tiles(1, 1280, 720)[0];
+        let wide = (720, 576, 64.0 / 45.0);
+        let corner = under(&Framing::default(), wide, &place, &place, (1.0, 1.0));
+        let ((x, y), inside) = corner.unwrap();
+        assert!(inside && (x * 1280.0 - 1.0).abs() < 0.01 && (y * 720.0 - 1.0).abs() < 0.01);
+        let nothing = Tile::default();
+        let nowhere = under(&Framing::default(), wide, &nothing, &nothing, (1.0, 1.0));
+        assert_eq!(nowhere, None);
     }
 
     #[test]

@@ -49,6 +49,7 @@ use crate::{
 use levels::LevelCells;
 use overlay::Overlay;
 use scene::{LayoutKind, Overlays, Transition};
+pub use stage::Spot;
 use stage::Stage;
 
 /// Sound in the program: 48 kHz stereo, 16 bits.
@@ -84,6 +85,7 @@ pub struct ProgramOut {
     clock: StudioClock,
     video: Option<StreamProducer>,
     audio: Option<StreamProducer>,
+    stage: Arc<Stage>,
 }
 
 impl ProgramOut {
@@ -98,6 +100,19 @@ impl ProgramOut {
     /// Raw sound, if the program has any.
     pub fn audio(&self) -> Option<&StreamProducer> {
         self.audio.as_ref()
+    }
+    /// Width and height of the picture.
+    pub fn size(&self) -> (u32, u32) {
+        self.stage.size()
+    }
+    /// The topmost picture at this point (shares of the program's width and height), and the point in it.
+    pub fn at(&self, point: (f64, f64)) -> Option<Spot> {
+        self.stage.at(point)
+    }
+    /// The same for the picture of this source, whatever lies over it and even if the point lies outside of it. `None`
+    /// if it is not on screen.
+    pub fn within(&self, id: SourceId, point: (f64, f64)) -> Option<Spot> {
+        self.stage.within(id, point)
     }
     /// What the program has.
     pub fn tracks(&self) -> Tracks {
@@ -182,12 +197,13 @@ impl Program {
                 ProducerSettings { sync: false },
             ))
         };
+        let stage = Arc::new(Stage::new((settings.width, settings.height)));
         let out = ProgramOut {
             clock,
             video: producer("program-video"),
             audio: producer("program-audio"),
+            stage: stage.clone(),
         };
-        let stage = Arc::new(Stage::new((settings.width, settings.height)));
         let compositor = mixing.by_name("mixer");
         if let Some(out) = compositor.as_ref().and_then(|c| c.static_pad("src")) {
             let stage = stage.clone();

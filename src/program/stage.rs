@@ -10,7 +10,7 @@ use gst::prelude::*;
 use parking_lot::Mutex;
 
 use super::{
-    layout::{Tile, cut, places},
+    layout::{Tile, cut, places, under},
     scene::{Framing, LayoutKind, Sizing, Transition},
 };
 use crate::message::SourceId;
@@ -19,6 +19,7 @@ use crate::message::SourceId;
 const ABOVE: u32 = 1000;
 
 /// All pictures of the program.
+#[derive(Debug)]
 pub(super) struct Stage {
     size: (u32, u32),
     inner: Mutex<Inner>,
@@ -26,7 +27,7 @@ pub(super) struct Stage {
     fading: AtomicBool,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Inner {
     pictures: Vec<Picture>,
     kind: LayoutKind,
@@ -35,12 +36,14 @@ struct Inner {
     fade: Option<Fade>,
 }
 
+#[derive(Debug)]
 struct Fade {
     /// Time in the program of its first frame.
     since: Option<gst::ClockTime>,
     length: gst::ClockTime,
 }
 
+#[derive(Debug)]
 struct Picture {
     id: SourceId,
     pad: gst::Pad,
@@ -52,6 +55,17 @@ struct Picture {
     from: Look,
     to: Look,
     z: u32,
+}
+
+/// A point in a source's picture, as shares of its width and height: (0, 0) is its upper left corner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spot {
+    /// The source.
+    pub id: SourceId,
+    /// From the left.
+    pub x: f64,
+    /// From above.
+    pub y: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -72,6 +86,13 @@ impl Picture {
             self.pad.set_property("alpha", look.alpha);
         }
         self.now = look;
+    }
+
+    /// What of it is at this point of the program, and whether it is seen there. One that leaves is not there any more.
+    fn under(&self, point: (f64, f64)) -> Option<(Spot, bool)> {
+        let size = self.size.filter(|_| self.to.alpha > 0.0)?;
+        let ((x, y), inside) = under(&self.framing, size, &self.to.place, &self.now.place, point)?;
+        Some((Spot { id: self.id, x, y }, inside))
     }
 
     fn rise(&mut self, z: u32) {
@@ -108,6 +129,11 @@ impl Stage {
             inner: Mutex::default(),
             fading: AtomicBool::new(false),
         }
+    }
+
+    /// Width and height of the program.
+    pub(super) fn size(&self) -> (u32, u32) {
+        self.size
     }
 
     /// A new picture, not on screen yet.
@@ -235,6 +261,29 @@ impl Stage {
             picture.framing = framing;
             picture.reframe();
         }
+    }
+
+    /// The topmost picture at this point (shares of the program's width and height), and the point in it.
+    pub(super) fn at(&self, point: (f64, f64)) -> Option<Spot> {
+        let point = self.pixels(point);
+        let inner = self.inner.lock();
+        let pictures = inner.pictures.iter();
+        let hit =
+            pictures.filter_map(|p| Some((p.z, p.under(point).filter(|(_, inside)| *inside)?)));
+        hit.max_by_key(|(z, _)| *z).map(|(_, (spot, _))| spot)
+    }
+
+    /// The same for one picture, whatever lies over it and even if the point lies outside of it. `None` if it is not
+    /// on screen.
+    pub(super) fn within(&self, id: SourceId, point: (f64, f64)) -> Option<Spot> {
+        let inner = self.inner.lock();
+        let picture = inner.pictures.iter().find(|p| p.id == id)?;
+        picture.under(self.pixels(point)).map(|(spot, _)| spot)
+    }
+
+    fn pixels(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let (width, height) = self.size;
+        (x * f64::from(width), y * f64::from(height))
     }
 
     /// The picture of this source has this size from now on.

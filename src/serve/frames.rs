@@ -4,6 +4,8 @@
 //! A request carries one picture, or a stream of them (`multipart/x-mixed-replace`) that may never end. Its answer
 //! comes when the last one was taken, so whoever waits for answers never sends more than can be shown. What is wrong
 //! with a picture is wrong with that request alone: the one before it stays on screen.
+//!
+//! What viewers do with the picture comes back from `/frames/NAME/events`, one JSON object for each event.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,37 +15,44 @@ use axum::{
     extract::{Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::put,
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{self, KeepAlive},
+    },
+    routing::{get, put},
 };
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use serde_json::json;
 
 use super::{Serving, door};
 use crate::{
     error::{PartError, PictureError, Remedy},
+    navigation::Navigation,
     source::frames::{Inbox, Inboxes, MOST_BYTES, Parser, boundary},
 };
 
 /// A sender whose picture stands still for so long is let go; between the pictures of a stream there may be hours.
 const STALLED: Duration = Duration::from_secs(20);
-/// How long a sender waits for others of the same name to be done.
+/// How long a sender waits for others of the same name to be done; and anybody for a source that is not open yet.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 struct Frames {
     inboxes: Inboxes,
+    navigation: Navigation,
     token: Arc<str>,
 }
 
 pub(super) fn routes(serving: &Serving) -> Router {
     let frames = Frames {
         inboxes: serving.inboxes.clone(),
+        navigation: serving.navigation.clone(),
         token: serving.api_token.as_str().into(),
     };
     Router::new()
         .route("/frames/{name}", put(receive).post(receive))
+        .route("/frames/{name}/events", get(events))
         .route_layer(middleware::from_fn_with_state(frames.clone(), want_token))
         .with_state(frames)
 }
@@ -70,7 +79,7 @@ async fn receive(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    let Some(inbox) = frames.inboxes.find(&name) else {
+    let Ok(Some(inbox)) = tokio::time::timeout(PATIENCE, frames.inboxes.find(&name)).await else {
         return nowhere(&frames.inboxes);
     };
     let kind = text(request.headers(), header::CONTENT_TYPE);
@@ -100,6 +109,27 @@ async fn receive(
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err((fault, part)) => fault.answer(part),
     }
+}
+
+/// What viewers do with the pictures of this name, until there is no source for them any more or the listener leaves.
+async fn events(State(frames): State<Frames>, Path(name): Path<String>) -> Response {
+    // A source that is not open yet is waited for.
+    let _ = tokio::time::timeout(PATIENCE, frames.inboxes.find(&name)).await;
+    let Some(listener) = frames.navigation.listen(&name) else {
+        return nowhere(&frames.inboxes);
+    };
+    let batches = stream::unfold(listener, |mut listener| async move {
+        let batch = listener.next().await?;
+        Some((batch, listener))
+    });
+    let events = batches.flat_map(|batch| {
+        let told = batch.into_iter();
+        stream::iter(told.map(|event| sse::Event::default().json_data(event)))
+    });
+    // A listener that is gone without a word is noticed when it is written to.
+    Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 /// A header that is there once, as text.

@@ -16,7 +16,7 @@ use super::{
     unsent::Unsent,
 };
 use crate::{
-    audience::{Guard, Transport, Who},
+    audience::{Banned, Guard, Transport, Who},
     encode::Format,
     mux::{Chunk, ChunkFeed, Container},
 };
@@ -81,12 +81,18 @@ pub(super) async fn serve(
         let _ = socket.shutdown().await;
         return;
     }
-    let guard = shared.audience.join(Who {
+    let joined = shared.audience.join(Who {
         transport: Transport::Http,
         format: container.name.into(),
         address: peer.to_string(),
         agent,
     });
+    let guard = match joined {
+        Ok(guard) => guard,
+        Err(Banned) => {
+            return refuse(&mut socket, head_only, "403 Forbidden", Banned::WORDS).await;
+        }
+    };
     if container.format == Format::Mjpeg {
         let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(PICTURES_WAIT);
     }
@@ -117,14 +123,19 @@ pub(super) async fn serve(
             let _ = tokio::time::timeout(Duration::from_secs(1), socket.shutdown()).await;
         }
         End::Gone => (),
-        End::Slow => shared.audience.count_slow(),
+        End::Slow => shared.audience.let_slow_go(guard.id()),
     }
 }
 
 /// Say why there is no stream now.
 async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence: &str) {
+    // What the broadcast does not have will not be there in a moment either.
+    let retry = match status.starts_with("503") {
+        true => "Retry-After: 5\r\n",
+        false => "",
+    };
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{retry}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {

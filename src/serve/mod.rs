@@ -47,6 +47,7 @@ use crate::{
     error::{ServeError, StudioError},
     message::{Command, Outcome},
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
@@ -69,6 +70,7 @@ pub(crate) struct Serving {
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
+    pub(crate) navigation: Navigation,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,
@@ -172,6 +174,7 @@ impl Server {
             .merge(snapshot::routes(
                 serving.encoders.clone(),
                 serving.on_air.clone(),
+                serving.audience.clone(),
             ))
             .merge(whep::routes(leg, serving.on_air.clone()))
             .merge(whip::routes(reception))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     http::{
         StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
@@ -15,8 +15,12 @@ use axum::{
 };
 use tokio::sync::watch;
 
-use super::live::{NOT_BEGUN, NOTHING_TO_CARRY, OFF_AIR};
+use super::{
+    live::{NOT_BEGUN, NOTHING_TO_CARRY, OFF_AIR},
+    whep::peer,
+};
 use crate::{
+    audience::Audience,
     encode::{Encoders, Format},
     fanout::Join,
 };
@@ -28,16 +32,31 @@ const BEGIN: Duration = Duration::from_secs(10);
 struct Camera {
     encoders: Encoders,
     on_air: watch::Receiver<bool>,
+    audience: Audience,
 }
 
-pub(super) fn routes(encoders: Encoders, on_air: watch::Receiver<bool>) -> Router {
+pub(super) fn routes(
+    encoders: Encoders,
+    on_air: watch::Receiver<bool>,
+    audience: Audience,
+) -> Router {
+    let camera = Camera {
+        encoders,
+        on_air,
+        audience,
+    };
     Router::new()
         .route("/snapshot.jpg", get(take))
-        .with_state(Camera { encoders, on_air })
+        .with_state(camera)
 }
 
 /// The newest picture of the encoder that `/live.mjpeg` reads; it is started if it does not run.
-async fn take(State(camera): State<Camera>) -> Response {
+async fn take(State(camera): State<Camera>, request: Request) -> Response {
+    let from = peer(&request).map(|from| from.ip());
+    if let Some(Err(banned)) = from.map(|ip| camera.audience.check(ip)) {
+        let no_store = [(CACHE_CONTROL, "no-store")];
+        return (StatusCode::FORBIDDEN, no_store, format!("{banned}\n")).into_response();
+    }
     if !*camera.on_air.borrow() {
         return later(OFF_AIR);
     }

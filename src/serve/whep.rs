@@ -68,6 +68,7 @@ pub(super) fn refusal(error: &ServeError) -> Response {
     let words = format!("{error} {}", error.remedy());
     match error {
         ServeError::Sdp(_) => plain(StatusCode::BAD_REQUEST, words),
+        ServeError::Banned(banned) => plain(StatusCode::FORBIDDEN, banned),
         ServeError::OffAir
         | ServeError::NoSeat(_)
         | ServeError::Ended

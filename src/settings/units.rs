@@ -30,6 +30,14 @@ pub fn stills(text: &str) -> Result<(Option<u32>, u32), SpecError> {
     parse().ok_or_else(|| SpecError::Stills(text.to_string()))
 }
 
+/// `@8`: pictures per second (1 to 30), of the program's size.
+pub fn still_rate(text: &str) -> Result<u32, SpecError> {
+    match stills(text) {
+        Ok((None, fps)) => Ok(fps),
+        Ok((Some(_), _)) | Err(_) => Err(SpecError::StillRate(text.to_string())),
+    }
+}
+
 /// `2500k`, `2.5M` or plain bit/s; from 6 kbit/s to 200 Mbit/s.
 pub fn bitrate(text: &str) -> Result<u64, SpecError> {
     let (number, factor) = match text.strip_suffix(['k', 'K']) {

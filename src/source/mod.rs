@@ -326,6 +326,11 @@ impl Sources {
         }
         let is_guest = parts.iter().any(|p| p.spec.other_half().is_some());
         let seat = is_guest.then(|| Arc::new(self.around.seats.open(&ids)));
+        let expected = parts.iter().filter_map(|part| match &part.spec {
+            Spec::Video(VideoSpec::Frames(name)) => Some(self.around.inboxes.expect(name)),
+            Spec::Video(_) | Spec::Audio(_) => None,
+        });
+        let expected = expected.collect();
         let progress = Arc::new(Mutex::new(None::<Progress>));
         for part in &parts {
             self.board.add(&part.voice, &part.input, &progress);
@@ -347,6 +352,7 @@ impl Sources {
             optional,
             progress,
             seat,
+            _expected: expected,
         };
         let task = self.runtime.spawn(keeper.run(stop.clone(), asked));
         self.running.push(Running {

@@ -169,6 +169,8 @@ pub struct ViewerRow {
     pub dropped: u64,
     /// The picture's place on the ladder.
     pub rung: String,
+    /// What the broadcaster wrote about it.
+    pub note: String,
 }
 
 impl From<&Viewer> for ViewerRow {
@@ -187,6 +189,7 @@ impl From<&Viewer> for ViewerRow {
             loss: v.counters.loss(),
             dropped: v.counters.dropped(),
             rung: if v.counters.low() { "low" } else { "full" }.into(),
+            note: v.note.to_string(),
         }
     }
 }

@@ -8,10 +8,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{FIRST_FRAME, Order, Shared};
 use crate::{
+    audience::Nameless,
     encode::EncodeSettings,
     error::StudioError,
     message::{AirState, Command, Event, MediaKind, NewSource, Outcome, SourceId},
-    output::{self, OutputSpec, Outputs, Target},
+    output::{OutputSpec, Outputs},
     program::{
         PreviewPipeline,
         scene::{Layout, LayoutKind, Overlays, Transition},
@@ -93,14 +94,7 @@ impl Director {
                 Ok(())
             }
             Command::SetOutput(spec) => {
-                if let Target::Record {
-                    path,
-                    overwrite,
-                    split,
-                } = &spec.target
-                {
-                    output::check_recording(path, *overwrite, *split)?;
-                }
+                spec.target.check(self.shared.encoders.tracks())?;
                 self.outputs.set(*spec).await;
                 Ok(())
             }
@@ -125,6 +119,19 @@ impl Director {
                 None => Err(StudioError::NoSuchOutput(name)),
             },
             Command::Kick(id) => match self.shared.audience.kick(id) {
+                true => Ok(()),
+                false => Err(StudioError::NoSuchViewer),
+            },
+            Command::Ban(id) => match self.shared.audience.ban(id) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(Nameless)) => Err(StudioError::NoAddress),
+                None => Err(StudioError::NoSuchViewer),
+            },
+            Command::Unban(address) => match self.shared.audience.unban(address) {
+                true => Ok(()),
+                false => Err(StudioError::NotBanned(address)),
+            },
+            Command::Note(id, note) => match self.shared.audience.note(id, &note) {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchViewer),
             },
@@ -284,6 +291,7 @@ impl Director {
             self.set_air(AirState::Off);
             return Err(StudioError::Program("it gives no frames".into()));
         }
+        self.shared.audience.begin();
         self.set_air(AirState::Live {
             since: SystemTime::now(),
         });

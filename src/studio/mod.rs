@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    audience::{Audience, Change, Viewer},
+    audience::{Audience, Ban, Change, Viewer, Visit},
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
     message::{
@@ -25,8 +25,9 @@ use crate::{
         SourceId, SourceState, SourceStatus,
     },
     mux::Muxes,
+    navigation::Navigation,
     now_playing::NowPlaying,
-    output::{self, OutputSpec, Outputs, Supplies, Target},
+    output::{self, OutputSpec, Outputs, Supplies},
     program::{
         Levels, Program,
         scene::{Layout, Overlays},
@@ -130,14 +131,7 @@ impl Studio {
             return Err(SpecError::Conflict("--video none", "--audio none").into());
         }
         for output in &options.outputs {
-            if let Target::Record {
-                path,
-                overwrite,
-                split,
-            } = &output.target
-            {
-                output::check_recording(path, *overwrite, *split)?;
-            }
+            output.target.check(tracks)?;
         }
         // Each viewer is a descriptor. What the system refuses, it refuses.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -172,11 +166,14 @@ impl Studio {
             move |change| {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
+                    Change::Noted(viewer) => Event::ViewerNoted(viewer),
                     Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Bans(bans) => Event::Bans(bans),
                 })
             }
         });
         let now_playing = NowPlaying::default();
+        let navigation = Navigation::new(options.encoding.fps);
         let outputs = Outputs::new(
             Supplies {
                 runtime: handle.clone(),
@@ -186,6 +183,7 @@ impl Studio {
                 muxes: muxes.clone(),
                 audience: audience.clone(),
                 now_playing: now_playing.clone(),
+                navigation: navigation.clone(),
             },
             {
                 let tell = tell(&events);
@@ -206,6 +204,7 @@ impl Studio {
                     watch: devices.clone(),
                     settings: options.encoding.clone(),
                     inboxes: inboxes.clone(),
+                    navigation: navigation.clone(),
                     seats: seats.clone(),
                 },
                 move |news| source_news(&events, &orders, news),
@@ -243,6 +242,7 @@ impl Studio {
                 }),
                 encoders,
                 inboxes,
+                navigation,
                 control: control(Arc::downgrade(&shared)),
                 seats,
                 now_playing: now_playing.clone(),
@@ -390,6 +390,16 @@ impl Studio {
     /// Everybody who watches.
     pub fn viewers(&self) -> Vec<Viewer> {
         self.0.shared.audience.viewers()
+    }
+
+    /// Who came to this broadcast, in order of joining.
+    pub fn visits(&self) -> Vec<Visit> {
+        self.0.shared.audience.visits()
+    }
+
+    /// Who may not watch.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.0.shared.audience.bans()
     }
 
     /// The most who watched at one time.

@@ -16,8 +16,8 @@ use studio::{
 use super::{
     bridge::Bridge,
     files,
-    model::{Air, OutputItem, ViewerItem, find, items},
-    source_actions,
+    model::{Air, OutputItem, find, items},
+    source_actions, viewer_actions,
     window::Window,
     words,
 };
@@ -40,15 +40,8 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
     on.plain("dismiss-notice", |_, bridge| {
         bridge.model().broadcast.set_notice("")
     });
-    on.with::<u64>("kick", |window, bridge, id| {
-        let viewer = find(&bridge.model().viewers, |v: &ViewerItem| v.id() == id);
-        bridge.command(Command::Kick(id));
-        if let Some((_, viewer)) = viewer {
-            let text = words::fill(gettext("{name} was let go"), &[("name", &viewer.client())]);
-            window.toast(&text);
-        }
-    });
     source_actions::install(&on);
+    viewer_actions::install(&on);
     outputs(&on);
     window.install_panel_actions();
 

@@ -9,8 +9,8 @@ use gtk::{gdk, gio, glib};
 use studio::{APP_ID, Studio, StudioOptions, error::StudioError, source::Spec};
 
 use super::{
-    bridge::Bridge, failure::Failure, first_sources, notice, renderer::Drawing, shortcuts,
-    window::Window, words,
+    bridge::Bridge, failure::Failure, first_sources, help::Help, notice, renderer::Drawing,
+    shortcuts, window::Window, words,
 };
 
 /// Run until the window is closed.
@@ -26,7 +26,7 @@ pub fn run(options: StudioOptions, drawing: Drawing) -> ExitCode {
     app.connect_activate({
         let failed = failed.clone();
         let starting = Cell::new(false);
-        move |app| match app.active_window() {
+        move |app| match main_window(app) {
             // Started a second time: the first one comes forward.
             Some(window) => window.present(),
             None if starting.replace(true) => (),
@@ -138,7 +138,7 @@ fn end_on_signals(app: &adw::Application) {
 
 fn app_actions(app: &adw::Application) {
     let quit = gio::ActionEntry::builder("quit")
-        .activate(|app: &adw::Application, _, _| match app.active_window() {
+        .activate(|app: &adw::Application, _, _| match main_window(app) {
             // The window may have something to ask first.
             Some(window) => window.close(),
             None => app.quit(),
@@ -147,7 +147,33 @@ fn app_actions(app: &adw::Application) {
     let about = gio::ActionEntry::builder("about")
         .activate(|app: &adw::Application, _, _| show_about(app))
         .build();
-    app.add_action_entries([quit, about]);
+    let shown = glib::WeakRef::<Help>::new();
+    let help = gio::ActionEntry::builder("help")
+        .activate(move |app: &adw::Application, _, _| show_help(app, &shown))
+        .build();
+    app.add_action_entries([quit, about, help]);
+}
+
+/// The window of the broadcast, or the one that says why there is none.
+fn main_window(app: &adw::Application) -> Option<gtk::Window> {
+    app.windows().into_iter().find(|w| !w.is::<Help>())
+}
+
+/// One window, beside the main one; it goes with it.
+fn show_help(app: &adw::Application, shown: &glib::WeakRef<Help>) {
+    if let Some(help) = shown.upgrade() {
+        return help.present();
+    }
+    let help = Help::new(app);
+    shown.set(Some(&help));
+    if let Some(window) = main_window(app) {
+        window.connect_destroy(glib::clone!(
+            #[weak]
+            help,
+            move |_| help.destroy()
+        ));
+    }
+    help.present();
 }
 
 fn show_about(app: &adw::Application) {

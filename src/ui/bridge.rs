@@ -154,6 +154,7 @@ impl Bridge {
             .into_iter()
             .map(Event::ViewerJoined)
             .for_each(|e| self.take(e));
+        self.take(Event::Bans(self.studio.bans()));
         let ids = self.studio.sources().iter().map(|s| s.id).collect();
         self.take(Event::SourceOrder(ids));
         self.take(Event::Layout(self.studio.layout()));
@@ -197,6 +198,16 @@ impl Bridge {
                     model.viewers.append(&ViewerItem::new(&viewer));
                 }
                 self.after_viewers();
+            }
+            Event::ViewerNoted(viewer) => {
+                if let Some((_, item)) = find(&model.viewers, |v: &ViewerItem| v.id() == viewer.id)
+                {
+                    item.take_note(&viewer.note);
+                }
+            }
+            Event::Bans(bans) => {
+                let bans: Vec<_> = bans.into_iter().map(glib::BoxedAnyObject::new).collect();
+                model.bans.splice(0, model.bans.n_items(), &bans);
             }
             Event::ViewerLeft(id) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);

@@ -54,6 +54,14 @@ pub fn open_logo(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'st
     chosen(dialog)
 }
 
+/// Ask where the table of viewers goes. The dialog asks before a file is replaced.
+pub fn save_table(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let title = gettext("Save the history of viewers");
+    let dialog = chooser(window, title, gtk::FileChooserAction::Save);
+    dialog.set_current_name(&gettext("Viewers.csv"));
+    chosen(dialog)
+}
+
 fn chooser(
     window: &Window,
     title: String,

@@ -6,12 +6,13 @@
 //! | `app` | starts the engine, opens the window, ends both |
 //! | `bridge` | engine ↔ models: the only event loop on the main thread |
 //! | `model/` | what is shown, as objects that widgets bind to |
-//! | `actions`, `source_actions` | what can be done: each action becomes a command |
+//! | `actions`, `source_actions`, `viewer_actions` | what can be done: each action becomes a command |
 //! | `staging` | what commands mean to whoever directs: show, place beside, remove and bring back |
 //! | `intake` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used |
 //! | `drag`, `drag_order`, `drop_zones` | dragging: what, where to, and in words what will happen |
 //! | `states`, `settle` | buttons and sliders that show what the engine says, not what was clicked |
 //! | `notice`, `health`, `words`, `link` | errors, state, numbers and addresses in words |
+//! | `help` | the documents of `docs/`, shown as pages |
 //! | `window` | places the panels: `sources` (with `layout_bar`, `source_row`, `strip_row`, `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
 //!
 //! A click is an action, an action is a command, its effect comes back as an event, the event changes a model, and
@@ -51,6 +52,7 @@
 //! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |
 //! | side panels | push button | `Show sources`, `Show outputs and viewers` |
 //! | question before closing | push button | begins with `End and close`, `Finish and close`, `Cancel` |
+//! | help (F1) | list, headings, labels | `Topics`, a list item each; the text of a document |
 //! | message under the header | alert, with a push button | `Dismiss the message` |
 
 mod actions;
@@ -67,6 +69,7 @@ mod files;
 mod first_sources;
 mod glyph;
 mod health;
+mod help;
 mod intake;
 mod layout_bar;
 mod link;
@@ -97,6 +100,7 @@ mod states;
 mod strip_row;
 mod tally;
 mod transport;
+mod viewer_actions;
 mod viewer_columns;
 mod viewers;
 mod window;

@@ -105,6 +105,17 @@ pub fn studio(error: &StudioError) -> Notice {
             gettext("That viewer has already left."),
             gettext("There is nothing more to do."),
         ),
+        StudioError::NoAddress => Notice::new(
+            gettext("That viewer has no address of its own: it comes through another server."),
+            gettext("Kick it here, or ban it there."),
+        ),
+        StudioError::NotBanned(address) => Notice::new(
+            fill(
+                gettext("{address} is not banned."),
+                &[("address", &address.to_string())],
+            ),
+            gettext("There is nothing more to do."),
+        ),
         StudioError::NoSuchSource(_) => Notice::new(
             gettext("That source is not there any more."),
             gettext("There is nothing more to do."),
@@ -189,6 +200,13 @@ pub fn spec(error: &SpecError) -> Notice {
                 &[("text", text)],
             ),
             gettext("Write width and pictures per second, for example 480@8."),
+        ),
+        SpecError::StillRate(text) => Notice::new(
+            fill(
+                gettext("“{text}” is no rate for single pictures of the program’s size."),
+                &[("text", text)],
+            ),
+            gettext("Write pictures per second, for example @8."),
         ),
         SpecError::Size(text) => Notice::new(
             fill(
@@ -326,6 +344,13 @@ pub fn spec(error: &SpecError) -> Notice {
             gettext("Choose another name."),
         ),
         SpecError::RecordUnwritable { path, why } => unwritable(path, why),
+        SpecError::RecordEmpty { format, .. } => Notice::new(
+            fill(
+                gettext("The program has nothing that {format} could carry."),
+                &[("format", format)],
+            ),
+            gettext("Choose another format."),
+        ),
         SpecError::ProfileMissing(path) => Notice::new(
             fill(
                 gettext("There is no profile {name}."),
@@ -732,6 +757,10 @@ pub fn serve(error: &ServeError) -> Notice {
         ServeError::OffAir => Notice::new(
             gettext("The broadcast is not on the air."),
             gettext("Press Go live first."),
+        ),
+        ServeError::Banned(_) => Notice::new(
+            gettext("That address is banned from this broadcast."),
+            gettext("Let it in again from the list of viewers."),
         ),
         ServeError::NoSeat(why) => Notice::new(
             fill(

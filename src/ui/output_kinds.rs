@@ -276,6 +276,11 @@ fn signalling() -> Kind {
                 ("", gettext("Shared by all viewers")),
                 ("adaptive", gettext("One of its own for each viewer")),
             ]),
+            field(
+                Part::Query("navigation"),
+                gettext("Let viewers point and type"),
+            )
+            .switch(),
             field(Part::Query("header"), gettext("HTTP header")).secret(),
             field(Part::Query("stun"), gettext("STUN server")),
             field(Part::Query("turn"), gettext("TURN server")).secret(),
@@ -498,6 +503,14 @@ mod tests {
                 (Query("room"), "1234"),
             ],
             "janus+ws://janus.example.org:8188/?ids=names&room=1234",
+        );
+        there_and_back(
+            "webrtcsink",
+            &[
+                (Address, "ws://signalling.example.org:8443"),
+                (Query("navigation"), "1"),
+            ],
+            "webrtcsink+ws://signalling.example.org:8443?navigation=1",
         );
     }
 

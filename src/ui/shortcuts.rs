@@ -11,6 +11,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("win.sources", &["F9"]),
     ("win.audience", &["<Shift>F9"]),
     ("win.show-help-overlay", &["<Ctrl>question"]),
+    ("app.help", &["F1"]),
     ("window.close", &["<Ctrl>w"]),
     ("app.quit", &["<Ctrl>q"]),
 ];

@@ -2,7 +2,7 @@
 //! The columns of the viewers list.
 
 use gettextrs::gettext;
-use gtk::{accessible::Property, pango, prelude::*};
+use gtk::{accessible::Property, gio, pango, prelude::*};
 
 use super::{model::ViewerItem, words::fill};
 
@@ -32,7 +32,8 @@ pub fn append(list: &gtk::ColumnView) {
         number_sorter("rank"),
     );
     let kick = gtk::ColumnViewColumn::new(None, Some(kick_cell()));
-    for column in [&who, &how, &since, &rate, &health, &kick] {
+    let more = gtk::ColumnViewColumn::new(None, Some(more_cell()));
+    for column in [&who, &how, &since, &rate, &health, &kick, &more] {
         list.append_column(column);
     }
     list.sort_by_column(Some(&since), gtk::SortType::Ascending);
@@ -101,7 +102,7 @@ fn who_cell() -> gtk::SignalListItemFactory {
         let both = gtk::Box::new(gtk::Orientation::Vertical, 0);
         let client = label(&[]);
         let address = label(&["caption", "dim-label", "numeric"]);
-        for (label, property) in [(&client, "client"), (&address, "address")] {
+        for (label, property) in [(&client, "client"), (&address, "place")] {
             label.set_ellipsize(pango::EllipsizeMode::End);
             show(item, property, label, "label");
             show(item, property, label, "tooltip-text");
@@ -131,6 +132,41 @@ fn kick_cell() -> gtk::SignalListItemFactory {
         button.set_action_target_value(Some(&viewer.id().to_variant()));
         button.set_action_name(Some("win.kick"));
         let label = fill(gettext("Kick {name}"), &[("name", &viewer.client())]);
+        button.set_tooltip_text(Some(&label));
+        button.update_property(&[Property::Label(&label)]);
+    });
+    factory
+}
+
+/// What else can be done about a viewer.
+fn more_cell() -> gtk::SignalListItemFactory {
+    let factory = cells(|_| {
+        let button = gtk::MenuButton::new();
+        button.set_icon_name("view-more-symbolic");
+        button.set_css_classes(&["flat", "circular"]);
+        button.set_valign(gtk::Align::Center);
+        button.upcast()
+    });
+    factory.connect_bind(|_, item| {
+        let item = item
+            .downcast_ref::<gtk::ListItem>()
+            .expect("a column view makes list items");
+        let viewer = item.item().and_downcast::<ViewerItem>();
+        let button = item.child().and_downcast::<gtk::MenuButton>();
+        let (Some(viewer), Some(button)) = (viewer, button) else {
+            return;
+        };
+        let menu = gio::Menu::new();
+        for (label, action) in [
+            (gettext("Write a note…"), "win.note"),
+            (gettext("Ban this address"), "win.ban"),
+        ] {
+            let entry = gio::MenuItem::new(Some(&label), None);
+            entry.set_action_and_target_value(Some(action), Some(&viewer.id().to_variant()));
+            menu.append_item(&entry);
+        }
+        button.set_menu_model(Some(&menu));
+        let label = fill(gettext("More about {name}"), &[("name", &viewer.client())]);
         button.set_tooltip_text(Some(&label));
         button.update_property(&[Property::Label(&label)]);
     });

@@ -28,6 +28,8 @@ mod imp {
         #[template_child]
         pub copy: TemplateChild<gtk::Button>,
         #[template_child]
+        pub header: TemplateChild<gtk::Box>,
+        #[template_child]
         pub total: TemplateChild<gtk::Label>,
         #[template_child]
         pub list: TemplateChild<gtk::ColumnView>,
@@ -154,12 +156,17 @@ impl ViewersPanel {
             0 => "empty",
             _ => "list",
         });
+        // There is something to look back at.
+        imp.header.set_visible(broadcast.peak() > 0);
+        let peak = broadcast.peak().to_string();
+        let total = match watching {
+            // Translators: {peak} is a number of viewers
+            0 => gettext("Nobody is watching now, at most {peak} so far"),
+            _ => gettext("{watching}, at most {peak} at a time"),
+        };
         imp.total.set_label(&words::fill(
-            gettext("{watching}, at most {peak} at a time"),
-            &[
-                ("watching", &words::watching(watching)),
-                ("peak", &broadcast.peak().to_string()),
-            ],
+            total,
+            &[("watching", &words::watching(watching)), ("peak", &peak)],
         ));
         let live = broadcast.air() == Air::Live;
         imp.empty.set_title(&match live {

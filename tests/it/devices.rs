@@ -16,7 +16,7 @@ use crate::{
     http::{self, Viewer},
     media,
     receiver::Receivers,
-    rig::{Aerial, Home, LONG, checkout, have, signal},
+    rig::{Aerial, Home, LONG, checkout, have, have_alone, signal},
     sound,
 };
 
@@ -211,7 +211,7 @@ fn longest_gap(times: &[f64]) -> f64 {
 #[test]
 fn viewers_see_no_break_when_camera_and_microphone_are_unplugged_and_come_back() {
     let story = "viewers_see_no_break_when_camera_and_microphone_are_unplugged_and_come_back";
-    if !have(story, &[desktop::NEEDS, media::NEEDS].concat()) {
+    if !have_alone(story, &[desktop::NEEDS, media::NEEDS].concat()) {
         return;
     }
     let desktop = Desktop::start(&["--no-portal", "--no-keyring"]);
@@ -281,7 +281,7 @@ fn heard(samples: &[f32], hertz: f64) -> Vec<bool> {
 #[test]
 fn the_wrong_microphone_is_never_heard() {
     let story = "the_wrong_microphone_is_never_heard";
-    if !have(story, &[desktop::NEEDS, media::NEEDS].concat()) {
+    if !have_alone(story, &[desktop::NEEDS, media::NEEDS].concat()) {
         return;
     }
     // The desktop's own microphone, and the system's default, hums at 440 Hz.
@@ -337,7 +337,7 @@ fn the_wrong_microphone_is_never_heard() {
 #[test]
 fn the_default_microphone_follows_the_person_and_not_the_plug() {
     let story = "the_default_microphone_follows_the_person_and_not_the_plug";
-    if !have(story, &[desktop::NEEDS, media::NEEDS].concat()) {
+    if !have_alone(story, &[desktop::NEEDS, media::NEEDS].concat()) {
         return;
     }
     let desktop = Desktop::start(&["--no-portal", "--no-keyring", "--no-camera"]);
@@ -401,7 +401,7 @@ fn the_default_microphone_follows_the_person_and_not_the_plug() {
 #[test]
 fn what_the_computer_plays_is_heard_and_follows_the_loudspeaker() {
     let story = "what_the_computer_plays_is_heard_and_follows_the_loudspeaker";
-    if !have(story, &[desktop::NEEDS, media::NEEDS].concat()) {
+    if !have_alone(story, &[desktop::NEEDS, media::NEEDS].concat()) {
         return;
     }
     let desktop = Desktop::start(&["--no-portal", "--no-keyring", "--no-camera"]);

@@ -472,6 +472,7 @@ fn sound_alone_is_served_as_sound_and_asking_for_a_picture_is_answered() {
     for path in ["/live.mjpeg", "/live.gif", "/snapshot.jpg"] {
         let reply = ask(&aerial, "GET", path);
         assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.header("retry-after"), None, "{path}");
         let words = String::from_utf8(reply.body).unwrap();
         assert!(
             words.trim_end().ends_with('.') && words.len() > 30,

@@ -61,6 +61,7 @@ impl GstViewer {
                 .build()
                 .unwrap();
             let sink = gst::ElementFactory::make("fakesink")
+                .name(pad.name())
                 .property("sync", false)
                 .property("async", false)
                 .build()
@@ -99,6 +100,13 @@ impl GstViewer {
             *now,
             self.errors()
         );
+    }
+
+    /// Sends upstream, from where the picture is shown, what somebody does with it.
+    pub fn send(&self, event: gst::Event) {
+        let sinks = self.pipeline.iterate_sinks().into_iter().flatten();
+        let mut sinks = sinks.filter(|sink| sink.name().starts_with("video"));
+        sinks.next().expect("there is a picture").send_event(event);
     }
 
     fn errors(&self) -> Vec<String> {

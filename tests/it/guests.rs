@@ -10,7 +10,7 @@ use crate::{
     gst_guest::GstGuest,
     http, media,
     program::ask,
-    rig::{Aerial, checkout, have},
+    rig::{Aerial, checkout, have, have_alone},
     sound,
 };
 
@@ -360,7 +360,7 @@ fn whipclientsink_feeds_the_program_in_vp8_and_in_h264() {
 
 #[test]
 fn a_guests_tone_is_heard_without_a_gap_and_the_picture_goes_on() {
-    if !have(
+    if !have_alone(
         "a_guests_tone_is_heard_without_a_gap_and_the_picture_goes_on",
         media::NEEDS,
     ) {

@@ -31,6 +31,11 @@ impl Reply {
             .map(|(_, v)| v.as_str())
     }
 
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
     fn parse_head(head: &str) -> Reply {
         let mut lines = head.split("\r\n");
         let first = lines.next().unwrap();

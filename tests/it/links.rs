@@ -7,7 +7,6 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Instant,
 };
 
 use serde_json::Value;
@@ -16,7 +15,7 @@ use crate::{
     icecast::{self, Icecast},
     media,
     program::film,
-    rig::{Aerial, Home, LONG, checkout, free_port, have},
+    rig::{Aerial, Home, checkout, free_port, have, wait_for},
 };
 
 const SMALL: &[&str] = &["--size", "320x180", "--video-bitrate", "400k"];
@@ -43,14 +42,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-fn wait_for(what: &str, mut test: impl FnMut() -> bool) {
-    let end = Instant::now() + LONG;
-    while !test() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::yield_now();
     }
 }
 

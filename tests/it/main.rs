@@ -99,6 +99,9 @@ mod push_all;
 /// WHIP, Janus and foreign signalling servers: the same.
 mod push_webrtc;
 
+/// Viewers point and type.
+mod navigation;
+
 /// A Janus, and a signalling server as others run it.
 mod peers;
 
@@ -134,3 +137,6 @@ mod window;
 
 /// Files, links and rows, dragged and dropped.
 mod dragdrop;
+
+/// The examples of the documents.
+mod docs;

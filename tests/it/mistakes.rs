@@ -7,10 +7,10 @@ use std::{
     process::{Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    http::Viewer,
+    http::{self, Viewer},
     icecast::{self, Icecast},
     rig::{Aerial, Home, free_port, have, output},
 };
@@ -83,6 +83,9 @@ fn wrong_arguments_end_with_2_and_a_remedy() {
         (&["--key-interval", "soon"], &["soon"]),
         (&["--fps", "0"], &["fps"]),
         (&["--fps", "many"], &["fps"]),
+        (&["--gif", "8"], &["WIDTH@", "480@8"]),
+        (&["--mjpeg", "100@5"], &["100@5", "Write @"]),
+        (&["--mjpeg", "5"], &["Write @"]),
         (&["--duration", "never"], &["never"]),
         (&["--video-codec", "h266"], &["h266", "vp8"]),
         (&["--audio-codec", "vp8"], &["vp8", "opus"]),
@@ -96,6 +99,10 @@ fn wrong_arguments_end_with_2_and_a_remedy() {
         (&["--record", "x.webm"], &["x.webm", "--overwrite"]),
         (&["--record", "x.exe"], &["x.exe"]),
         (&["--record", "new"], &["new"]),
+        (
+            &["--audio", "none", "--record", "a.mp3"],
+            &["a.mp3", "nothing that MP3", "another ending"],
+        ),
         (&["--icecast", "not a url"], &["Icecast"]),
         (
             &["--icecast", "icecast://source@127.0.0.1/live.webm"],
@@ -153,11 +160,9 @@ fn wrong_arguments_end_with_2_and_a_remedy() {
         b"video = [\"test\"\nsize = ",
         "nothing is overwritten"
     );
-    assert!(
-        !home.path("nowhere").exists()
-            && !home.path("new").exists()
-            && !home.path("x.exe").exists()
-    );
+    for name in ["nowhere", "new", "x.exe", "a.mp3"] {
+        assert!(!home.path(name).exists(), "{name}");
+    }
 }
 
 #[test]
@@ -210,6 +215,32 @@ fn a_record_path_that_cannot_be_written_is_refused_at_once() {
         2,
         &["file"],
     );
+}
+
+#[test]
+fn a_recording_of_sound_that_there_is_not_is_refused_over_the_api_too() {
+    let mut aerial = Aerial::live(&["--video", "test", "--audio", "none", "--size", "320x180"]);
+    let put = |file: &str| {
+        let token = format!("Bearer {}", aerial.token());
+        let headers = [
+            ("Authorization", token.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let body = json!({"kind": "record", "url": aerial.path(file), "enabled": false});
+        let body = body.to_string();
+        let there = "/api/v1/outputs/tape";
+        http::request(aerial.address(), "PUT", there, &headers, body.as_bytes())
+    };
+    let refused = put("a.mp3");
+    let said = String::from_utf8(refused.body).unwrap();
+    assert_eq!(refused.status, 422, "{said}");
+    assert!(
+        said.contains("nothing that MP3") && said.contains("another ending"),
+        "{said}"
+    );
+    assert_eq!(aerial.api("GET", "/api/v1/outputs/tape").status, 404);
+    assert_eq!(put("a.webm").status, 201);
+    aerial.stop();
 }
 
 #[test]

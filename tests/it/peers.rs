@@ -16,8 +16,8 @@ use gst_plugin_webrtc_signalling_protocol as p;
 
 use crate::{
     gst_viewer::GstViewer,
-    push::{Server, wait_for},
-    rig::{Home, LONG, free_port},
+    push::Server,
+    rig::{Home, LONG, free_port, wait_for},
 };
 
 /// The programs that stories with Janus need.
@@ -102,6 +102,8 @@ pub struct SignallingServer {
     pub port: u16,
     producers: Arc<(Mutex<Vec<String>>, Condvar)>,
     ended: Arc<(Mutex<usize>, Condvar)>,
+    /// The last one that a producer made.
+    offer: Arc<Mutex<String>>,
 }
 
 impl SignallingServer {
@@ -112,6 +114,8 @@ impl SignallingServer {
         let told = producers.clone();
         let ended = Arc::<(Mutex<usize>, Condvar)>::default();
         let end = ended.clone();
+        let offer = Arc::<Mutex<String>>::default();
+        let offered = offer.clone();
         let allowed: Arc<Mutex<Vec<String>>> = Arc::default();
         let known = allowed.clone();
         runtime.block_on(async {
@@ -129,6 +133,13 @@ impl SignallingServer {
                     {
                         *end.0.lock().unwrap() += 1;
                         end.1.notify_all();
+                    }
+                    if let Some(p::IncomingMessage::Peer(p::PeerMessage {
+                        peer_message: p::PeerMessageInner::Sdp(p::SdpMessage::Offer { sdp }),
+                        ..
+                    })) = message
+                    {
+                        *offered.lock().unwrap() = sdp.clone();
                     }
                     let producer = matches!(message, Some(p::IncomingMessage::SetPeerStatus(status)) if status.roles.contains(&p::PeerRole::Producer));
                     if producer && known.lock().unwrap().contains(peer) {
@@ -166,6 +177,7 @@ impl SignallingServer {
             port,
             producers,
             ended,
+            offer,
         }
     }
 
@@ -198,7 +210,22 @@ impl SignallingServer {
 
     /// Watches the producer of that number.
     pub fn watch(&self, producer: &str) -> GstViewer {
+        self.receive(producer, false)
+    }
+
+    /// The same, ready to point and type.
+    pub fn point(&self, producer: &str) -> GstViewer {
+        self.receive(producer, true)
+    }
+
+    /// What the producer offered to the last viewer.
+    pub fn offer(&self) -> String {
+        self.offer.lock().unwrap().clone()
+    }
+
+    fn receive(&self, producer: &str, pointing: bool) -> GstViewer {
         let source = GstViewer::source("webrtcsrc");
+        source.set_property("enable-data-channel-navigation", pointing);
         let signaller = source.property::<glib::Object>("signaller");
         signaller.set_property("uri", format!("ws://127.0.0.1:{}", self.port));
         signaller.set_property("producer-peer-id", producer);

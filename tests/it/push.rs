@@ -6,15 +6,13 @@ use std::{
     net::{TcpStream, UdpSocket},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    thread,
-    time::Instant,
 };
 
 use serde_json::Value;
 
 use crate::{
     media::{self, Probe},
-    rig::{Aerial, Home, LONG, free_port, have},
+    rig::{Aerial, Home, free_port, have, wait_for},
 };
 
 pub const SMALL: &[&str] = &[
@@ -45,14 +43,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-pub fn wait_for(what: &str, mut test: impl FnMut() -> bool) {
-    let end = Instant::now() + LONG;
-    while !test() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        thread::yield_now();
     }
 }
 

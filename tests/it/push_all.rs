@@ -7,7 +7,7 @@ use crate::{
     media::{self, Probe},
     peers::{HEADER, JANUS, Janus, SignallingServer},
     push::{NGINX, Nginx, SMALL, SRT, Transmit, encoders, go_on, output},
-    rig::{Aerial, free_port, have, signal},
+    rig::{Aerial, free_port, have_alone, signal},
 };
 
 const ALL: &[&str] = &[
@@ -27,7 +27,7 @@ fn lost(aerial: &Aerial, name: &str) {
 fn every_kind_at_once_and_each_is_killed_and_comes_back_while_the_others_go_on() {
     let story = "every_kind_at_once_and_each_is_killed_and_comes_back_while_the_others_go_on";
     let needs = [media::NEEDS, NGINX, SRT, JANUS, icecast::NEEDS].concat();
-    if !have(story, &needs) {
+    if !have_alone(story, &needs) {
         return;
     }
     let guest_studio = |port: u16| {

@@ -2,6 +2,7 @@
 //! `aerial` as a child process. Stories wait for its status lines, never for time.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     fs,
     io::{BufRead, BufReader, Read},
@@ -9,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU16, AtomicU32, Ordering},
     },
     thread,
@@ -46,18 +47,69 @@ pub fn signal(pid: u32, name: &str) {
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Several test programs may run side by side.
-    let start = 20_000 + (std::process::id() % 100) as u16 * 100;
+    let start = 20_000 + (std::process::id() % 12) as u16 * 1_000;
     loop {
-        let port = start + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        // None is given twice in a run: a server that was killed wants its port again.
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
 }
 
+/// Until this is so, for what gives no sign: other people's programs.
+pub fn wait_for(what: &str, mut test: impl FnMut() -> bool) {
+    let end = Instant::now() + LONG;
+    while !test() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        // Looking without a pause would take a processor from those who are waited for.
+        thread::park_timeout(LOOK);
+    }
+}
+
+/// How often other people's programs are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Stories that are told one beside the other, or one that is told alone.
+static STAGE: RwLock<()> = RwLock::new(());
+
+enum Turn {
+    #[expect(dead_code, reason = "held until the story's thread ends")]
+    Beside(RwLockReadGuard<'static, ()>),
+    #[expect(dead_code, reason = "held until the story's thread ends")]
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+thread_local! {
+    static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
+}
+
+/// As [`have`], for a story that has the computer for itself: one that judges every frame or sound, or runs many
+/// servers at once.
+pub fn have_alone(story: &str, programs: &[&str]) -> bool {
+    // Another story may have been told in this thread before.
+    TURN.take();
+    let turn = STAGE.write().unwrap_or_else(PoisonError::into_inner);
+    TURN.set(Some(Turn::Alone(turn)));
+    installed(story, programs)
+}
+
 /// Whether the parts of a story are installed. Without them it is skipped by name, but not where everything must be
-/// there (`CI=true`).
+/// there (`CI=true`). Waits for a story that is told alone.
 pub fn have(story: &str, programs: &[&str]) -> bool {
+    beside();
+    installed(story, programs)
+}
+
+/// Waits for a story that is told alone, unless this is it.
+fn beside() {
+    if TURN.with_borrow(Option::is_none) {
+        let turn = STAGE.read().unwrap_or_else(PoisonError::into_inner);
+        TURN.set(Some(Turn::Beside(turn)));
+    }
+}
+
+fn installed(story: &str, programs: &[&str]) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     let found = |program: &str| {
         let program = Path::new(program);
@@ -86,6 +138,7 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Home {
+        beside();
         static RUN: AtomicU32 = AtomicU32::new(0);
         let dir = tempfile::Builder::new()
             .prefix("aerial-it.")
@@ -176,7 +229,7 @@ impl Home {
         // A child that was told to end may still be on its way out.
         let end = Instant::now() + Duration::from_secs(5);
         while !self.processes().is_empty() && Instant::now() < end {
-            thread::yield_now();
+            thread::park_timeout(LOOK);
         }
         assert_eq!(
             self.processes(),
@@ -346,6 +399,16 @@ impl Aerial {
             &[("Authorization", &format!("Bearer {}", self.token()))],
             b"",
         )
+    }
+
+    /// The same with a body of JSON.
+    pub fn api_with(&self, method: &str, path: &str, json: &str) -> Reply {
+        let token = format!("Bearer {}", self.token());
+        let headers = [
+            ("Authorization", &*token),
+            ("Content-Type", "application/json"),
+        ];
+        http::request(self.address(), method, path, &headers, json.as_bytes())
     }
 
     /// Waits for a status of which this is true, beginning with the newest one.

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Viewers are told apart: one is let go, or is slow, and the others notice nothing.
 
-use std::{cell::Cell, net::TcpStream, time::Duration};
+use std::{
+    cell::Cell,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
 
 use socket2::{Domain, Socket, Type};
 
@@ -326,4 +331,95 @@ fn a_webrtc_viewer_who_vanishes_leaves_the_list() {
     drop(viewer);
     aerial.wait("it to be gone", |s| viewers(s, "webrtc").is_empty());
     assert!(aerial.stop() < Duration::from_secs(6));
+}
+
+/// Another computer, as far as addresses go.
+fn elsewhere(aerial: &Aerial) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from: SocketAddr = "127.0.0.2:0".parse().unwrap();
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&aerial.address().into()).unwrap();
+    socket.into()
+}
+
+/// What a viewer at another address is answered first.
+fn answered(aerial: &Aerial, path: &str) -> String {
+    let mut socket = elsewhere(aerial);
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: =else\r\n\r\n",
+        aerial.address()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn who_is_banned_is_gone_and_stays_out_until_let_in_again_and_the_history_tells() {
+    let mut aerial = Aerial::live(SMALL);
+    let stays = Viewer::join(aerial.address(), "/live.webm");
+    let request = format!(
+        "GET /live.webm HTTP/1.1\r\nHost: {}\r\nUser-Agent: =else\r\n\r\n",
+        aerial.address()
+    );
+    let goes = Viewer::start(elsewhere(&aerial), &request, false);
+    let listed = aerial.wait("both to be listed", |s| viewers(s, "http").len() == 2);
+    let row = viewer_at(&listed, goes.address()).expect("listed by its address");
+    goes.wait_more(10_000);
+    let of = |what: &str| format!("/api/v1/viewers/{}/{what}", id(row));
+    let note = aerial.api_with("PUT", &of("note"), r#"{"note": "talks, \"much\""}"#);
+    assert_eq!(note.status, 204);
+    aerial.wait("the note", |s| {
+        viewers(s, "http")
+            .iter()
+            .any(|v| v["note"] == "talks, \"much\"")
+    });
+
+    assert_eq!(aerial.api("POST", &of("ban")).status, 204);
+    goes.wait_end();
+    for path in [
+        "/live.webm",
+        "/live.mjpeg",
+        "/hls/index.m3u8",
+        "/snapshot.jpg",
+    ] {
+        let line = answered(&aerial, path);
+        assert!(line.starts_with("HTTP/1.1 403 "), "{path}: {line}");
+    }
+    // The page is there, to say so.
+    assert!(answered(&aerial, "/").starts_with("HTTP/1.1 200 "));
+    stays.wait_more(10_000);
+    let bans = aerial.api("GET", "/api/v1/bans").json();
+    assert_eq!(bans.as_array().unwrap().len(), 1, "{bans:#}");
+    assert_eq!(bans[0]["address"], "127.0.0.2");
+    assert_eq!(bans[0]["note"], "talks, \"much\"");
+
+    let table = aerial.api("GET", "/api/v1/viewers/history.csv");
+    let table = String::from_utf8(table.body).unwrap();
+    let gone: Vec<_> = table.lines().filter(|l| l.contains("127.0.0.2")).collect();
+    assert_eq!(gone.len(), 1, "{table}");
+    // Strangers name themselves: no spreadsheet may take that for a formula.
+    assert!(
+        gone[0].contains("\"'=else\"") && gone[0].contains(",banned,"),
+        "{}",
+        gone[0]
+    );
+    let history = aerial.api("GET", "/api/v1/viewers/history").json();
+    let here = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|v| v["left"].is_null());
+    assert_eq!(here.count(), 1, "{history:#}");
+
+    assert_eq!(aerial.api("DELETE", "/api/v1/bans/127.0.0.2").status, 204);
+    assert_eq!(aerial.api("DELETE", "/api/v1/bans/127.0.0.2").status, 404);
+    assert_eq!(aerial.api("DELETE", "/api/v1/bans/nobody").status, 404);
+    assert_eq!(aerial.api("POST", "/api/v1/viewers/99999/ban").status, 404);
+    let line = answered(&aerial, "/live.webm");
+    assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+    drop(stays);
+    aerial.stop();
 }

@@ -64,7 +64,17 @@ fn a_recording_is_paused_and_goes_on_from_the_window() {
 }
 
 #[test]
+fn a_viewer_is_noted_banned_and_let_in_again_from_the_window_and_the_history_is_saved() {
+    tell("ban.py", &[]);
+}
+
+#[test]
 fn layouts_mixer_and_sources_are_directed_from_the_window_while_live_and_what_is_removed_comes_back()
  {
     tell("direct.py", &[]);
+}
+
+#[test]
+fn the_help_opens_with_f1_and_can_be_read_by_keyboard_and_screen_reader() {
+    tell("help.py", &[]);
 }

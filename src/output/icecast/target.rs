@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use url::Url;
 
-use crate::{encode::Format, error::SpecError};
+use crate::{encode::Format, error::SpecError, output::address::decode};
 
 /// A mount on an Icecast server. Its `Debug` and [`public_url`](Self::public_url) never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -159,8 +159,7 @@ impl FromStr for IcecastTarget {
             why: why.into(),
         };
         let plain = |s: &str| {
-            percent_decode(s)
-                .ok_or_else(|| bad("a % in it is not followed by two hexadecimal digits"))
+            decode(s).ok_or_else(|| bad("a % in it is not followed by two hexadecimal digits"))
         };
         let scheme = text.split(':').next().unwrap_or("").to_ascii_lowercase();
         let (tls, port) = match scheme.as_str() {
@@ -275,20 +274,6 @@ impl FromStr for Relay {
             tls,
         })
     }
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(b) = bytes.next() {
-        out.push(if b == b'%' {
-            let pair = [bytes.next()?, bytes.next()?];
-            u8::from_str_radix(std::str::from_utf8(&pair).ok()?, 16).ok()?
-        } else {
-            b
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]

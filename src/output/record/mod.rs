@@ -29,7 +29,10 @@ use name::Names;
 pub use name::literal;
 pub(super) use work::run;
 
-use crate::error::{OutputError, SpecError};
+use crate::{
+    encode::Tracks,
+    error::{OutputError, SpecError},
+};
 
 /// When a recording goes on in a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,17 @@ pub fn check(path: &Path, overwrite: bool, split: Option<Split>) -> Result<(), S
             path: path.into(),
             why: reason(&e),
         }),
+    }
+}
+
+/// Whether a program with these tracks has something for such a file.
+pub(super) fn check_tracks(path: &Path, tracks: Tracks) -> Result<(), SpecError> {
+    match Kind::of(path) {
+        Some(kind) if kind.sound_only && !tracks.audio => Err(SpecError::RecordEmpty {
+            path: path.into(),
+            format: kind.label,
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -130,5 +144,16 @@ mod tests {
         assert_eq!(std::fs::read(at("old.webm")).unwrap(), b"precious");
         assert_eq!(check(&at("new.mkv"), false, None), Ok(()));
         assert!(!at("new.mkv").exists());
+    }
+
+    #[test]
+    fn a_file_of_sound_is_refused_where_there_is_only_a_picture_and_no_other_is() {
+        for kind in KINDS {
+            let name = format!("x.{}", kind.ending);
+            for (video, audio) in [(true, true), (true, false), (false, true)] {
+                let refused = check_tracks(Path::new(&name), Tracks { video, audio }).is_err();
+                assert_eq!(refused, kind.sound_only && !audio, "{name}");
+            }
+        }
     }
 }

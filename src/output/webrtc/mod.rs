@@ -4,6 +4,7 @@
 //! All of them are elements of the webrtcsink family. They get what our own viewers get, coded once for all; only
 //! `mode=adaptive` gives raw pictures to a signalling server's viewers, with an encoder for each.
 
+mod navigation;
 mod peer;
 mod target;
 mod tracks;
@@ -35,7 +36,12 @@ const CONNECT: Duration = Duration::from_secs(30);
 pub(super) async fn run(context: Context, target: WebRtcTarget) {
     let missing = drive::missing(target.peer.element(), "gstreamer1.0-plugins-bad")
         .or_else(|| drive::missing("webrtcbin", "gstreamer1.0-plugins-bad"))
-        .or_else(|| drive::missing("nicesrc", "gstreamer1.0-nice"));
+        .or_else(|| drive::missing("nicesrc", "gstreamer1.0-nice"))
+        .or_else(|| match target.peer.navigation() {
+            // Data channels are made of it.
+            true => drive::missing("sctpenc", "gstreamer1.0-plugins-bad"),
+            false => None,
+        });
     if let Some(missing) = missing {
         return context.tell(missing);
     }
@@ -81,10 +87,14 @@ async fn connection(context: &Context, target: &WebRtcTarget) -> OutputError {
     if let Err(e) = pipeline.add(&sink) {
         return other(&e);
     }
+    let picture = tracks.picture();
     let feeding = match tracks.connect(context, &pipeline, &sink) {
         Ok(feeding) => feeding,
         Err(e) => return other(&e),
     };
+    if target.peer.navigation() {
+        navigation::follow(context, &sink, picture.unwrap_or(context.program.size()));
+    }
     let _pipeline = match drive::start(context, pipeline).await {
         Ok(pipeline) => pipeline,
         Err(e) => {

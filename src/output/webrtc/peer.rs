@@ -44,6 +44,8 @@ pub enum Peer {
         mode: Mode,
         /// Our name in its list.
         display: Option<String>,
+        /// Whether viewers may point and type, for sources that take it.
+        navigation: bool,
     },
     /// A room of LiveKit.
     LiveKit {
@@ -109,6 +111,17 @@ impl Peer {
         }
     }
 
+    /// Whether its viewers may point and type.
+    pub(super) fn navigation(&self) -> bool {
+        matches!(
+            self,
+            Peer::Signalling {
+                navigation: true,
+                ..
+            }
+        )
+    }
+
     /// Whether people come to us through it; else it is one connection.
     pub(super) fn visited(&self) -> bool {
         matches!(self, Peer::Signalling { .. } | Peer::Kvs { .. })
@@ -136,6 +149,11 @@ pub(super) fn sink(
             if adaptive { "gcc" } else { "disabled" },
         )
         .build()?;
+    if target.peer.navigation() {
+        sink.set_property("enable-data-channel-navigation", true);
+        // A viewer points in the picture that they get, and nobody tells us when it was made smaller for one of them.
+        sink.set_property_from_str("enable-mitigation-modes", "downsampled");
+    }
     // Offer what the broadcast has, and nothing that would have to be tried first.
     for codec in codecs {
         let (property, caps) = match codec.media {
@@ -214,4 +232,33 @@ pub(super) fn sink(
         Peer::Kvs { channel } => signaller.set_property("channel-name", channel),
     }
     Ok(sink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_channel_is_offered_only_on_request_and_then_no_picture_is_made_smaller() {
+        gst::init().unwrap();
+        crate::plugins::register();
+        for (more, channel, downscaled) in [
+            ("mode=share", false, true),
+            ("mode=adaptive", false, true),
+            ("mode=adaptive&navigation=1", true, false),
+            ("navigation=1", true, false),
+        ] {
+            let target = WebRtcTarget::webrtc(&format!("webrtcsink+ws://h?{more}")).unwrap();
+            let sink = sink(&target, &[]).unwrap();
+            assert_eq!(
+                sink.property::<bool>("enable-data-channel-navigation"),
+                channel,
+                "{more}"
+            );
+            let modes = sink.property_value("enable-mitigation-modes");
+            let (_, modes) = glib::FlagsValue::from_value(&modes).unwrap();
+            let smaller = modes.iter().any(|mode| mode.nick() == "downscaled");
+            assert_eq!(smaller, downscaled, "{more}");
+        }
+    }
 }

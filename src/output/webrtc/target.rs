@@ -222,6 +222,7 @@ fn signalling(uri: String, given: &mut Parameters) -> Result<Peer, SpecError> {
         headers,
         mode,
         display: given.take("display"),
+        navigation: given.word("navigation", &["0", "1"])? == Some("1"),
     })
 }
 
@@ -311,6 +312,7 @@ mod tests {
             "janus+ws://h/?room=1&pin=s3cret",
             "webrtcsink+ws://h?mode=s3cret",
             "webrtcsink+ws://h?header=s3cret",
+            "webrtcsink+ws://h?navigation=s3cret",
             "webrtcsink+ws://h?turn=s3cret",
             "ws://s3cret@h",
         ] {
@@ -325,6 +327,20 @@ mod tests {
             let error = WebRtcTarget::whip(bad).unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn viewers_point_and_type_only_where_that_was_asked_for() {
+        for (text, wanted) in [
+            ("webrtcsink+ws://h", false),
+            ("webrtcsink+ws://h?navigation=0", false),
+            ("webrtcsink+ws://h?navigation=1&mode=adaptive", true),
+            ("janus+ws://h/?room=1", false),
+        ] {
+            let target = WebRtcTarget::webrtc(text).unwrap();
+            assert_eq!(target.peer.navigation(), wanted, "{text}");
+        }
+        assert!(WebRtcTarget::webrtc("janus+ws://h/?room=1&navigation=1").is_err());
     }
 
     #[test]

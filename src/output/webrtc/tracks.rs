@@ -61,6 +61,17 @@ impl Tracks {
         }
     }
 
+    /// Size of the picture, where it is coded already.
+    pub(super) fn picture(&self) -> Option<(u32, u32)> {
+        let Tracks::Coded(tracks) = self else {
+            return None;
+        };
+        let mut video = tracks.iter().map(|(_, track)| track);
+        let caps = &video.find(|t| t.codec.media == MediaKind::Video)?.caps;
+        let side = |name| u32::try_from(caps.structure(0)?.get::<i32>(name).ok()?).ok();
+        side("width").zip(side("height"))
+    }
+
     /// Put an appsrc in front of the sink for each, and begin.
     pub(super) fn connect(
         self,

@@ -92,7 +92,9 @@ impl Witness {
                     return None;
                 }
                 let kick = CancellationToken::new();
-                let guard = visited.as_ref().map(|v| v.join(&peer, id, kick.clone()));
+                let guard = visited
+                    .as_ref()
+                    .and_then(|v| v.join(&peer, id, kick.clone()));
                 let session = Session {
                     webrtcbin: bin.downgrade(),
                     reported: 0,
@@ -191,13 +193,22 @@ struct Visited {
 
 impl Visited {
     /// List one who came. Kicked, they are let go; `ended` ends waiting for that.
-    fn join(&self, peer: &str, session: Option<String>, ended: CancellationToken) -> Arc<Guard> {
-        let guard = Arc::new(self.audience.join(Who {
+    fn join(
+        &self,
+        peer: &str,
+        session: Option<String>,
+        ended: CancellationToken,
+    ) -> Option<Arc<Guard>> {
+        let joined = self.audience.join(Who {
             transport: Transport::Webrtc,
             format: self.format.clone(),
             address: self.via.clone(),
             agent: peer.to_string(),
-        }));
+        });
+        let Ok(guard) = joined.map(Arc::new) else {
+            self.let_go(session);
+            return None;
+        };
         let (watched, visited) = (guard.clone(), self.clone());
         self.runtime.spawn(async move {
             tokio::select! {
@@ -205,7 +216,7 @@ impl Visited {
                 () = watched.kicked() => visited.let_go(session),
             }
         });
-        guard
+        Some(guard)
     }
 
     /// End a session, here and there. Not on this thread: it takes the sink's locks, and ends a pipeline.

@@ -5,16 +5,17 @@ mod invitation;
 mod now_playing;
 mod outputs;
 mod scene;
+mod viewers;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State, rejection::JsonRejection},
+    extract::{Request, State, rejection::JsonRejection},
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get},
+    routing::get,
 };
 use serde_json::json;
 
@@ -26,7 +27,7 @@ use crate::{
     now_playing::NowPlaying,
     program::scene::{Layout, Overlays},
     source::guest::Seats,
-    stats::{Status, ViewerRow},
+    stats::Status,
 };
 
 /// Makes the status object; may take a moment, so it is called where that is allowed.
@@ -58,12 +59,11 @@ pub(super) fn routes(serving: &Serving) -> Router {
     };
     Router::new()
         .route("/api/v1/status", get(status))
-        .route("/api/v1/viewers", get(viewers))
-        .route("/api/v1/viewers/{id}", delete(kick))
         .merge(scene::routes())
         .merge(outputs::routes())
         .merge(invitation::routes())
         .merge(now_playing::routes())
+        .merge(viewers::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))
@@ -92,20 +92,6 @@ async fn status(State(api): State<Api>) -> Response {
     }
 }
 
-async fn viewers(State(api): State<Api>) -> Json<Vec<ViewerRow>> {
-    Json(api.audience.viewers().iter().map(ViewerRow::from).collect())
-}
-
-async fn kick(State(api): State<Api>, Path(id): Path<String>) -> Response {
-    // What is no number is no viewer either.
-    if id.parse().is_ok_and(|id| api.audience.kick(id)) {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    let error =
-        json!({"error": "There is no such viewer (any more). GET /api/v1/viewers lists them."});
-    (StatusCode::NOT_FOUND, Json(error)).into_response()
-}
-
 async fn nothing() -> Response {
     let error = json!({"error": "There is no such route."});
     (StatusCode::NOT_FOUND, Json(error)).into_response()
@@ -118,6 +104,11 @@ fn say(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
 
 /// What a body could not be read for.
 fn unread(e: &JsonRejection) -> Response {
+    if let JsonRejection::MissingJsonContentType(_) = e {
+        let sentence =
+            "The request is not said to be JSON. Send \"Content-Type: application/json\".";
+        return say(e.status(), sentence);
+    }
     // The last part of the chain is the one that names the place.
     let text = e.body_text();
     let sentence = text
@@ -146,9 +137,11 @@ async fn ask(api: &Api, command: Command) -> Result<Outcome, Response> {
 /// The answer to what the engine refused.
 fn refusal(error: &StudioError) -> Response {
     let status = match error {
-        StudioError::NoSuchSource(_) | StudioError::NoSuchOutput(_) | StudioError::NoSuchViewer => {
-            StatusCode::NOT_FOUND
-        }
+        StudioError::NoSuchSource(_)
+        | StudioError::NoSuchOutput(_)
+        | StudioError::NoSuchViewer
+        | StudioError::NotBanned(_) => StatusCode::NOT_FOUND,
+        StudioError::NoAddress => StatusCode::CONFLICT,
         StudioError::Spec(_) | StudioError::Logo { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StudioError::NotForThis(_)
         | StudioError::WouldLoop

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::OFF_AIR;
 use crate::{
-    audience::{Audience, Transport, Who},
+    audience::{Audience, Banned, Transport, Who},
     encode::{Encoders, Format},
     mux::Muxes,
 };
@@ -101,6 +101,10 @@ impl Hls {
             return send(socket, request, answer, |_| ()).await;
         }
         if request.path == "index.m3u8" {
+            if self.sessions.check(peer.ip()).is_err() {
+                let answer = Answer::words("403 Forbidden", Banned::WORDS);
+                return send(socket, request, answer, |_| ()).await;
+            }
             return send(socket, request, self.master(request), |_| ()).await;
         }
         let Some((name, file)) = request.path.split_once('/') else {
@@ -118,6 +122,7 @@ impl Hls {
                 let answer = match why {
                     NoViewer::Name => Answer::not_found(),
                     NoViewer::Kicked => Answer::kicked(),
+                    NoViewer::Banned => Answer::words("403 Forbidden", Banned::WORDS),
                     NoViewer::Full => Answer::words(
                         "503 Service Unavailable",
                         "There are too many viewers. Try again later.",

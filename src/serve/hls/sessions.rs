@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -14,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use crate::audience::{Audience, Guard, Who};
+use crate::audience::{Audience, Banned, Guard, Who};
 
 /// Folders at one time: a viewer costs little, but somebody may make up names.
 const MOST: usize = 20_000;
@@ -62,6 +63,8 @@ pub(super) enum NoViewer {
     Name,
     /// The broadcaster let it go.
     Kicked,
+    /// Its address is banned.
+    Banned,
     /// There are too many.
     Full,
 }
@@ -87,6 +90,11 @@ impl Sessions {
         }
     }
 
+    /// Whether this address may watch.
+    pub(super) fn check(&self, address: IpAddr) -> Result<(), Banned> {
+        self.audience.check(address)
+    }
+
     /// A name for a folder. It is kept nowhere: whoever only looks is no viewer.
     pub(super) fn name() -> String {
         format!("{:032x}", rand::random::<u128>())
@@ -109,7 +117,8 @@ impl Sessions {
         if list.len() >= MOST {
             return Err(NoViewer::Full);
         }
-        let guard = Arc::new(self.audience.join(who()));
+        let guard = self.audience.join(who()).map_err(|_| NoViewer::Banned)?;
+        let guard = Arc::new(guard);
         let busy = Arc::new(AtomicUsize::new(1));
         list.insert(
             name.to_string(),

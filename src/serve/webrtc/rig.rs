@@ -89,14 +89,14 @@ impl Rig {
     pub(in crate::serve) async fn joined(&mut self) -> crate::audience::Viewer {
         match self.change().await {
             Change::Joined(viewer) => viewer,
-            Change::Left(id) => panic!("{id} left"),
+            other => panic!("{other:?}"),
         }
     }
 
     pub(in crate::serve) async fn left(&mut self) -> u64 {
         match self.change().await {
             Change::Left(id) => id,
-            Change::Joined(viewer) => panic!("{} joined", viewer.id),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -265,11 +265,16 @@ impl Session {
             Event::Connected => {
                 self.connected = true;
                 turn.came = self.video.is_some();
-                self.guard = Some(audience.join(Who {
+                let joined = audience.join(Who {
                     transport: Transport::Webrtc,
                     format: self.format(),
                     ..self.who.clone()
-                }));
+                });
+                match joined {
+                    Ok(guard) => self.guard = Some(guard),
+                    // Banned while it was connecting.
+                    Err(_) => turn.over = true,
+                }
             }
             Event::KeyframeRequest(_) => turn.wants_key = true,
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {

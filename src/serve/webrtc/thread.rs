@@ -9,7 +9,7 @@ mod demux;
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -165,13 +165,13 @@ impl LegThread {
         // A reply that nobody waits for any more leaves a session that nobody will connect to; it goes in time.
         match command {
             Command::Offer(who, reply) => {
-                let made = self.make(now, |config, addresses, on_air, _| {
+                let made = self.make(now, who.ip(), |config, addresses, on_air, _| {
                     Session::offering(config, addresses, on_air, who, now)
                 });
                 let _ = reply.send(made);
             }
             Command::Accept(offer, who, reply) => {
-                let made = self.make(now, |config, addresses, on_air, around| {
+                let made = self.make(now, who.ip(), |config, addresses, on_air, around| {
                     Session::accepting(config, addresses, on_air, who, &offer, around, now)
                 });
                 let _ = reply.send(made);
@@ -208,6 +208,7 @@ impl LegThread {
     fn make(
         &mut self,
         now: Instant,
+        from: Option<IpAddr>,
         make: impl FnOnce(
             RtcConfig,
             &[SocketAddr],
@@ -215,6 +216,9 @@ impl LegThread {
             &mut Around<'_>,
         ) -> Result<(Session, String), ServeError>,
     ) -> Result<(SessionId, String), ServeError> {
+        if let Some(address) = from {
+            self.audience.check(address)?;
+        }
         let on_air = on_air(&self.encoders);
         let config = self.config();
         self.wire.open_own();

@@ -31,6 +31,8 @@ const MOST_MEMORY: u64 = MOST_PIXELS * 16;
 pub(crate) struct Picture {
     pub(crate) buffer: gst::Buffer,
     pub(crate) caps: gst::Caps,
+    /// Width and height as whoever sent it knows them (upright).
+    pub(crate) sent: (u32, u32),
 }
 
 /// The kinds of picture, their names and types.
@@ -65,8 +67,9 @@ pub(crate) fn decode(
     // A decoder that gives up in the worst way takes only this picture with it.
     let decoded = catch_unwind(AssertUnwindSafe(|| pixels(bytes, format, name)));
     let image = decoded.unwrap_or_else(|_| Err(broken("its data make no sense".into())))?;
+    let sent = (image.width(), image.height());
     let (buffer, caps) = for_program(image, program).map_err(|e| broken(e.to_string()))?;
-    Ok(Picture { buffer, caps })
+    Ok(Picture { buffer, caps, sent })
 }
 
 /// The kind of picture that these bytes begin.

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as Turns, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turns, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::{Picture, decode, easel};
 use crate::error::PictureError;
@@ -22,7 +22,21 @@ const SENDERS: usize = 4;
 
 /// All inboxes that a source has opened; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Inboxes(Arc<Mutex<BTreeMap<String, Vec<Reader>>>>);
+pub struct Inboxes(Arc<Table>);
+
+#[derive(Default)]
+struct Table {
+    readers: Mutex<BTreeMap<String, Vec<Reader>>>,
+    /// How many sources of each name there are, whether they are open yet or not.
+    expected: Mutex<BTreeMap<String, usize>>,
+    changed: watch::Sender<()>,
+}
+
+/// Says that there is a source of this name, which opens its inbox by and by; until dropped.
+pub(crate) struct Expected {
+    table: Weak<Table>,
+    name: String,
+}
 
 /// One source that reads.
 #[derive(Clone)]
@@ -43,7 +57,7 @@ struct Shared {
 
 /// A source's place in an inbox; given up when dropped.
 pub(crate) struct Place {
-    inboxes: Weak<Mutex<BTreeMap<String, Vec<Reader>>>>,
+    table: Weak<Table>,
     name: String,
     number: u64,
 }
@@ -60,7 +74,7 @@ impl Inboxes {
     /// Open the inbox of this name, for a program of this size.
     pub(crate) fn open(&self, name: &str, program: (u32, u32)) -> (Place, easel::Waiting) {
         let (pictures, waiting) = easel::queue();
-        let mut all = self.0.lock();
+        let mut all = self.0.readers.lock();
         let readers = all.entry(name.to_string()).or_default();
         let inbox = match readers.first() {
             Some(reader) => reader.inbox.clone(),
@@ -76,38 +90,59 @@ impl Inboxes {
             number,
             pictures,
         });
+        drop(all);
+        self.0.changed.send_replace(());
         let place = Place {
-            inboxes: Arc::downgrade(&self.0),
+            table: Arc::downgrade(&self.0),
             name: name.to_string(),
             number,
         };
         (place, waiting)
     }
 
-    /// The inbox of this name, if a source has opened it.
-    pub(crate) fn find(&self, name: &str) -> Option<Inbox> {
-        let shared = self.0.lock().get(name)?.first()?.inbox.clone();
-        Some(Inbox {
-            inboxes: self.clone(),
+    /// There is a source of this name.
+    pub(crate) fn expect(&self, name: &str) -> Expected {
+        *self.0.expected.lock().entry(name.to_string()).or_default() += 1;
+        Expected {
+            table: Arc::downgrade(&self.0),
             name: name.to_string(),
-            shared,
-        })
+        }
     }
 
-    /// Names of all inboxes.
+    /// The inbox of this name. If there is a source of this name that is not open yet, waits for it.
+    pub(crate) async fn find(&self, name: &str) -> Option<Inbox> {
+        let mut changed = self.0.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let reader = self.readers(name).into_iter().next();
+            if let Some(reader) = reader {
+                return Some(Inbox {
+                    inboxes: self.clone(),
+                    name: name.to_string(),
+                    shared: reader.inbox,
+                });
+            }
+            if !self.0.expected.lock().contains_key(name) || changed.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    /// Names that pictures can be sent to.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.lock().keys().cloned().collect()
+        self.0.expected.lock().keys().cloned().collect()
     }
 
     fn readers(&self, name: &str) -> Vec<Reader> {
-        self.0.lock().get(name).cloned().unwrap_or_default()
+        let all = self.0.readers.lock();
+        all.get(name).cloned().unwrap_or_default()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(inboxes) = self.inboxes.upgrade() {
-            let mut all = inboxes.lock();
+        if let Some(table) = self.table.upgrade() {
+            let mut all = table.readers.lock();
             if let Some(readers) = all.get_mut(&self.name) {
                 readers.retain(|reader| reader.number != self.number);
                 if readers.is_empty() {
@@ -115,6 +150,24 @@ impl Drop for Place {
                 }
             }
         }
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let Some(table) = self.table.upgrade() else {
+            return;
+        };
+        let mut expected = table.expected.lock();
+        if let Some(sources) = expected.get_mut(&self.name) {
+            *sources -= 1;
+            if *sources == 0 {
+                expected.remove(&self.name);
+            }
+        }
+        drop(expected);
+        // Whoever waits for it waits in vain.
+        table.changed.send_replace(());
     }
 }
 
@@ -187,8 +240,7 @@ mod tests {
         let (_a, first) = inboxes.open("plot", (64, 48));
         let (b, second) = inboxes.open("plot", (64, 48));
         let (mut first, mut second) = (queue(first), queue(second));
-        assert_eq!(inboxes.names(), ["plot"]);
-        let inbox = inboxes.find("plot").unwrap();
+        let inbox = inboxes.find("plot").await.unwrap();
         inbox.deliver(picture(0), None).await.unwrap();
         // Nobody has taken the first one yet.
         let next = inbox.deliver(picture(255), None);
@@ -212,10 +264,29 @@ mod tests {
         gst::init().unwrap();
         let inboxes = Inboxes::default();
         let (place, waiting) = inboxes.open("plot", (64, 48));
-        let inbox = inboxes.find("plot").unwrap();
+        let inbox = inboxes.find("plot").await.unwrap();
         drop((place, waiting));
-        assert!(inboxes.find("plot").is_none() && inboxes.names().is_empty());
+        assert!(inboxes.find("plot").await.is_none());
         let refused = inbox.deliver(picture(0), None).await;
         assert_eq!(refused, Err(PictureError::NoSource));
+    }
+    #[tokio::test]
+    async fn whoever_sends_before_a_source_is_open_waits_for_it_and_not_for_one_that_goes() {
+        let inboxes = Inboxes::default();
+        let (a, b) = (inboxes.expect("plot"), inboxes.expect("plot"));
+        drop(a);
+        assert_eq!(inboxes.names(), ["plot"]);
+        {
+            let early = inboxes.find("plot");
+            tokio::pin!(early);
+            assert!(futures::poll!(&mut early).is_pending());
+            let _open = inboxes.open("plot", (64, 48));
+            assert!(early.await.is_some());
+        }
+        let vain = inboxes.find("plot");
+        tokio::pin!(vain);
+        assert!(futures::poll!(&mut vain).is_pending());
+        drop(b);
+        assert!(vain.await.is_none() && inboxes.names().is_empty());
     }
 }

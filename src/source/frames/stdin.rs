@@ -127,6 +127,8 @@ fn is_null() -> bool {
 #[derive(Debug)]
 struct Layout {
     caps: gst::Caps,
+    /// Width and height.
+    picture: (u32, u32),
     /// Bytes in memory.
     size: usize,
     /// Where in memory, and how many bytes.
@@ -176,6 +178,7 @@ impl Layout {
         }
         Ok(Layout {
             caps: info.to_caps()?,
+            picture: (format.width, format.height),
             size: info.size(),
             rows,
         })
@@ -293,6 +296,7 @@ impl Reader {
         Ok(Picture {
             buffer,
             caps: layout.caps.clone(),
+            sent: layout.picture,
         })
     }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     AudioSpec, Changes, Device, Spec, VideoSpec,
     choice::Memory,
+    frames::Expected,
     guest::Seat,
     open::{self, Deck, Open, Places, Said, Surroundings, device::unplugged},
 };
@@ -57,6 +58,8 @@ pub(super) struct Keeper {
     pub(super) progress: Arc<Mutex<Option<Progress>>>,
     /// Where a guest sits; taken away with the source.
     pub(super) seat: Option<Arc<Seat>>,
+    /// Lets those who send pictures wait while it is not open.
+    pub(super) _expected: Vec<Expected>,
 }
 
 type Asked = mpsc::UnboundedReceiver<(Playback, oneshot::Sender<bool>)>;

@@ -12,6 +12,7 @@ use std::{
 use super::{Open, Opening, Said, SourceError};
 use crate::{
     message::MediaKind,
+    navigation::PictureSize,
     source::{
         RawFormat,
         frames::{self, FolderNews, StdinNews, Waiting},
@@ -20,8 +21,14 @@ use crate::{
 
 /// Pictures that are sent to `/frames/NAME`.
 pub(super) fn sent(name: &str, opening: &Opening) -> Open {
+    let painted = PictureSize::default();
+    // Before there is an inbox, so that whoever finds that may listen too.
+    let taken = opening.places.video.as_ref().map(|video| {
+        let navigation = &opening.around.navigation;
+        navigation.take(video.id(), name, painted.clone())
+    });
     let (place, waiting) = opening.around.inboxes.open(name, size(opening));
-    show(opening, waiting, Box::new(place))
+    show(opening, waiting, Box::new((place, taken)), Some(painted))
 }
 
 /// Pictures that appear in a folder.
@@ -38,7 +45,7 @@ pub(super) fn folder(path: &Path, opening: &Opening) -> Result<Open, SourceError
     };
     let runtime = &opening.around.runtime;
     let (watching, waiting) = frames::watch_folder(runtime, path, size(opening), told)?;
-    Ok(show(opening, waiting, Box::new(watching)))
+    Ok(show(opening, waiting, Box::new(watching), None))
 }
 
 /// Raw frames on standard input.
@@ -52,7 +59,7 @@ pub(super) fn stdin(format: &RawFormat, opening: &Opening) -> Result<Open, Sourc
     };
     let (clock, fps) = (opening.around.clock.clone(), opening.around.settings.fps);
     let (reading, waiting) = frames::read_stdin(format, clock, fps, told)?;
-    Ok(show(opening, waiting, Box::new(reading)))
+    Ok(show(opening, waiting, Box::new(reading), None))
 }
 
 /// Size of the program.
@@ -61,14 +68,23 @@ fn size(opening: &Opening) -> (u32, u32) {
     (settings.width, settings.height)
 }
 
-/// Hand what comes to the program, as long as it is open.
-fn show(opening: &Opening, waiting: Waiting, from: Box<dyn Send + Sync>) -> Open {
+/// Hand what comes to the program, as long as it is open. `painted` is for those who want to
+/// know how large that is.
+fn show(
+    opening: &Opening,
+    waiting: Waiting,
+    from: Box<dyn Send + Sync>,
+    painted: Option<PictureSize>,
+) -> Open {
     let around = &opening.around;
     let samples = Arc::new(AtomicU64::new(0));
     let mut held = vec![from];
     if let Some(pusher) = opening.places.video.clone() {
         let (tell, samples) = (opening.tell.clone(), samples.clone());
         let push = move |picture: &frames::Picture, time| {
+            if let Some(painted) = &painted {
+                painted.set(picture.sent);
+            }
             pusher.push_at(picture.buffer.clone(), &picture.caps, time);
             if samples.fetch_add(1, Relaxed) == 0 {
                 let _ = tell.send(Said::First(MediaKind::Video));

@@ -34,6 +34,7 @@ use crate::{
     encode::EncodeSettings,
     error::SourceError,
     message::MediaKind,
+    navigation::Navigation,
     program::{Notice, Pipeline, Pusher, StudioClock},
 };
 
@@ -129,6 +130,8 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     /// Where pictures that are sent wait for their sources.
     pub(crate) inboxes: Inboxes,
+    /// Who hears what viewers do with a picture.
+    pub(crate) navigation: Navigation,
     /// Where guests sit.
     pub(crate) seats: Seats,
 }

@@ -74,6 +74,8 @@ pub struct Model {
     pub outputs: gio::ListStore,
     /// [`ViewerItem`]s in the order in which they came.
     pub viewers: gio::ListStore,
+    /// A [`Ban`](studio::audience::Ban) in a box each, in order of address.
+    pub bans: gio::ListStore,
     /// What can be added as a source.
     pub picker: gio::Menu,
 }
@@ -87,6 +89,7 @@ impl Model {
             sources: gio::ListStore::new::<SourceItem>(),
             outputs: gio::ListStore::new::<OutputItem>(),
             viewers: gio::ListStore::new::<ViewerItem>(),
+            bans: gio::ListStore::new::<gtk::glib::BoxedAnyObject>(),
             picker: gio::Menu::new(),
         }
     }

@@ -69,6 +69,12 @@ mod imp {
         /// From where.
         #[property(get, construct_only)]
         pub address: RefCell<String>,
+        /// What was written about it.
+        #[property(get, set)]
+        pub note: RefCell<String>,
+        /// From where, and what was written about it.
+        #[property(get, set)]
+        pub place: RefCell<String>,
         /// How the stream gets there.
         #[property(get, construct_only)]
         pub how: RefCell<String>,
@@ -134,8 +140,18 @@ impl ViewerItem {
             .property("format", &who.format)
             .property("since", since.map_or(0, |d| d.as_secs()))
             .build();
+        item.take_note(&viewer.note);
         item.count(&ViewerRow::from(viewer));
         item
+    }
+
+    /// This was written about it.
+    pub fn take_note(&self, note: &str) {
+        self.set_note(note);
+        self.set_place(match note {
+            "" => self.address(),
+            note => format!("{note} – {}", self.address()),
+        });
     }
 
     /// Take the numbers of this second.
@@ -210,6 +226,7 @@ mod tests {
             loss,
             dropped: 0,
             rung: String::new(),
+            note: String::new(),
         }
     }
 

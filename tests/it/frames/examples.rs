@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The examples of the README, and pictures sent for longer.
+//! The examples of `docs/sources.md`, and pictures sent for longer.
 
 use std::{
     fs,
@@ -13,20 +13,21 @@ use super::{SMALL, recorded, recorded_in, some_seconds};
 use crate::{
     media,
     numbered::Eyes,
-    rig::{Aerial, Home, checkout, have},
+    rig::{Aerial, Home, checkout, have, have_alone},
     soak::Soak,
 };
 
-/// The blocks of this language in the README's section about pictures.
+/// The blocks of this language in the section about pictures, but for those that start `aerial` itself.
 fn examples(language: &str) -> Vec<String> {
-    let readme = fs::read_to_string(checkout("README.md")).unwrap();
+    let text = fs::read_to_string(checkout("docs/sources.md")).unwrap();
     let heading = "## Show pictures from another program";
-    let section = readme.split(heading).nth(1).expect("the section is there");
+    let section = text.split(heading).nth(1).expect("the section is there");
     let section = section.split("\n## ").next().unwrap();
     let begin = format!("```{language}\n");
     let blocks = section.split(&begin).skip(1);
     blocks
         .map(|b| b.split("```").next().unwrap().to_string())
+        .filter(|code| !code.contains("aerial live"))
         .collect()
 }
 
@@ -84,8 +85,8 @@ fn assert_grows(bar: &[usize], example: &str) {
 }
 
 #[test]
-fn the_examples_of_the_readme_work_as_they_stand() {
-    let story = "the_examples_of_the_readme_work_as_they_stand";
+fn the_examples_that_send_pictures_work_as_they_stand() {
+    let story = "the_examples_that_send_pictures_work_as_they_stand";
     let needs = [media::NEEDS, &["python3", "curl", "convert"]].concat();
     if !have(story, &needs) {
         return;
@@ -122,7 +123,7 @@ fn the_examples_of_the_readme_work_as_they_stand() {
 #[test]
 fn an_irregular_stream_of_pictures_is_shown_at_once_and_nothing_grows() {
     let story = "an_irregular_stream_of_pictures_is_shown_at_once_and_nothing_grows";
-    if !have(story, media::NEEDS) {
+    if !have_alone(story, media::NEEDS) {
         return;
     }
     let mut aerial = Aerial::live(&[SMALL, &["--video", "frames:plot"]].concat());

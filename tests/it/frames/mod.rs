@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     http, media,
     numbered::{Eyes, ImageFormat, file},
-    rig::{Aerial, Home, LONG, have, output},
+    rig::{Aerial, Home, LONG, have, have_alone, output},
 };
 
 const FORMATS: [(ImageFormat, &str); 4] = [
@@ -137,7 +137,7 @@ fn frames_of(mut aerial: Aerial) -> Vec<Option<u32>> {
 #[test]
 fn pictures_that_are_put_come_out_in_order_each_of_them_and_stay() {
     let story = "pictures_that_are_put_come_out_in_order_each_of_them_and_stay";
-    if !have(story, media::NEEDS) {
+    if !have_alone(story, media::NEEDS) {
         return;
     }
     let aerial = recorded("frames:plot-1");

@@ -18,7 +18,7 @@ use studio::{
 use super::SMALL;
 use crate::{
     media::{self, Packet},
-    rig::{Aerial, Home, LONG, have},
+    rig::{Aerial, Home, LONG, have, have_alone},
 };
 
 /// Files in a folder whose names have this in them, sorted.
@@ -58,7 +58,7 @@ fn assert_no_gap(packets: &[Packet], longest: f64) {
 
 #[test]
 fn parts_join_without_a_lost_picture_or_sound() {
-    if !have("parts_join_without_a_lost_picture_or_sound", media::NEEDS) {
+    if !have_alone("parts_join_without_a_lost_picture_or_sound", media::NEEDS) {
         return;
     }
     let home = Home::new();
