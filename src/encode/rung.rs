@@ -287,7 +287,7 @@ fn attend(raw: &gst_app::AppSrc, encoder: &gst::Element, gate: Option<Gate>, pla
             (None, Some(time)) => due(&encoder, &planned, time),
             (Some(Some(from)), Some(time)) if time >= *from => due(&encoder, &planned, time),
             (None, None) => (),
-            (Some(_), _) => return gst::PadProbeReturn::Drop,
+            (Some(_), _) => return gst::PadProbeReturn::Handled,
         }
         gst::PadProbeReturn::Ok
     });
