@@ -218,7 +218,12 @@ fn the_documents_name_every_route() {
         // Tests may ask for routes that are not there.
         let code = code.split("#[cfg(test)]").next().unwrap();
         let squeezed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
-        for opening in [".route(\"", ".route( \"", "const PATH: &str = \""] {
+        for opening in [
+            ".route(\"",
+            ".route( \"",
+            "const PATH: &str = \"",
+            "const PATH: &'static str = \"",
+        ] {
             for rest in squeezed.split(opening).skip(1) {
                 let route = rest.split('"').next().unwrap();
                 // `/api/v1/viewers/{id}` is written as `/api/v1/viewers/ID` there.

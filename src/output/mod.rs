@@ -5,13 +5,16 @@
 //! output is one file here, one variant of [`Target`] and one arm in `run`.
 
 mod address;
+mod context;
 mod drive;
 mod icecast;
 mod listeners;
 mod numbers;
+mod progress;
 mod record;
 mod retry;
 mod rtmp;
+mod spec;
 mod srt;
 mod webrtc;
 
@@ -20,18 +23,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, SystemTime},
 };
 
-use gst::prelude::*;
 use parking_lot::Mutex;
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, watch},
-    task::JoinHandle,
-};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use icecast::{About, IcecastTarget, Relay};
@@ -42,135 +39,22 @@ pub use record::{
 };
 pub use retry::Backoff;
 pub use rtmp::RtmpTarget;
+pub use spec::{OutputSpec, Target};
 pub use srt::{SrtMode, SrtTarget};
 pub use webrtc::{Mode as WebRtcMode, Peer as WebRtcPeer, WebRtcTarget};
 
 use crate::{
     audience::Audience,
-    encode::{Encoders, Tracks},
-    error::{OutputError, SpecError},
+    encode::Encoders,
+    error::OutputError,
     message::{OutputState, OutputStatus},
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
     program::{ProgramOut, StudioClock},
 };
-
-/// One output as the user wants it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OutputSpec {
-    /// Unique among the outputs.
-    pub name: String,
-    /// Switched on.
-    pub enabled: bool,
-    /// Where to.
-    pub target: Target,
-}
-
-/// Where an output goes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Target {
-    /// An Icecast server, while live.
-    Icecast(IcecastTarget),
-    /// An RTMP server, while live.
-    Rtmp(RtmpTarget),
-    /// A receiver over SRT, while live.
-    Srt(SrtTarget),
-    /// A peer that speaks WebRTC, while live.
-    WebRtc(WebRtcTarget),
-    /// A file, while live or not. What kind, its ending says.
-    Record {
-        /// The file; never overwritten unless `overwrite`. Its name is a pattern, with the codes of strftime and `%n`
-        /// for the number of a part; a percent sign is `%%`.
-        path: PathBuf,
-        /// Whether an existing file may be replaced.
-        overwrite: bool,
-        /// When a new file is begun, without losing a picture. `None`: never.
-        split: Option<Split>,
-    },
-}
-
-impl Target {
-    /// A target from its kind and address, as in a profile, on the command line and over the API. A recording is
-    /// `record` and a path, and never replaces a file.
-    pub fn parse(kind: &str, url: &str) -> Result<Target, SpecError> {
-        match kind.to_ascii_lowercase().as_str() {
-            "icecast" => url.parse().map(Target::Icecast),
-            "rtmp" => url.parse().map(Target::Rtmp),
-            "srt" => url.parse().map(Target::Srt),
-            "whip" => WebRtcTarget::whip(url).map(Target::WebRtc),
-            "webrtc" | "janus" | "webrtcsink" | "livekit" | "kvs" => {
-                WebRtcTarget::webrtc(url).map(Target::WebRtc)
-            }
-            "record" => {
-                let path = PathBuf::from(url.strip_prefix("file:").unwrap_or(url));
-                check_recording(&path, false, None)?;
-                Ok(Target::Record {
-                    path,
-                    overwrite: false,
-                    split: None,
-                })
-            }
-            _ => Err(SpecError::OutputKind(kind.chars().take(20).collect())),
-        }
-    }
-
-    /// The word of the status object.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Target::Icecast(_) => "icecast",
-            Target::Rtmp(_) => "rtmp",
-            Target::Srt(_) => "srt",
-            Target::WebRtc(target) => target.peer.kind(),
-            Target::Record { .. } => "record",
-        }
-    }
-
-    /// Where it goes, without any password.
-    pub fn url(&self) -> String {
-        match self {
-            Target::Icecast(target) => target.public_url(),
-            Target::Rtmp(target) => target.public_url(),
-            Target::Srt(target) => target.public_url(),
-            Target::WebRtc(target) => target.public_url(),
-            Target::Record { path, .. } => format!("file:{}", path.display()),
-        }
-    }
-
-    /// Where it goes, passwords and all: to be changed, never to be shown.
-    pub fn full_url(&self) -> String {
-        match self {
-            Target::Icecast(target) => target.full_url().into(),
-            Target::Rtmp(target) => target.full_url().into(),
-            Target::Srt(target) => target.full_url().into(),
-            Target::WebRtc(target) => target.full_url().into(),
-            Target::Record { .. } => self.url(),
-        }
-    }
-
-    /// Whether it could be begun now, of a program with these tracks.
-    pub(crate) fn check(&self, tracks: Tracks) -> Result<(), SpecError> {
-        match self {
-            Target::Record {
-                path,
-                overwrite,
-                split,
-            } => {
-                record::check_tracks(path, tracks)?;
-                check_recording(path, *overwrite, *split)
-            }
-            Target::Icecast(_) | Target::Rtmp(_) | Target::Srt(_) | Target::WebRtc(_) => Ok(()),
-        }
-    }
-
-    /// Whether it runs only while the program is on the air.
-    fn needs_air(&self) -> bool {
-        match self {
-            Target::Icecast(_) | Target::Rtmp(_) | Target::Srt(_) | Target::WebRtc(_) => true,
-            Target::Record { .. } => false,
-        }
-    }
-}
+pub(crate) use context::Context;
+pub(crate) use progress::Progress;
 
 /// What an output may use.
 #[derive(Clone)]
@@ -414,165 +298,6 @@ impl Outputs {
             entry.running = Some(Running { stop, held, task });
         } else if !wanted {
             self.end(name).await;
-        }
-    }
-}
-
-/// What one output's task works with.
-pub(crate) struct Context {
-    runtime: Handle,
-    clock: StudioClock,
-    program: ProgramOut,
-    encoders: Encoders,
-    /// One mux per format, for outputs that send the same bytes as the built-in server.
-    muxes: Muxes,
-    audience: Audience,
-    now_playing: NowPlaying,
-    /// What viewers do with a picture goes there.
-    navigation: Navigation,
-    stop: CancellationToken,
-    /// Pipelines that end in threads of their own.
-    endings: TaskTracker,
-    /// Whether the user wants it to pause.
-    hold: watch::Receiver<bool>,
-    cell: Arc<Cell>,
-    told: Arc<dyn Fn(OutputStatus) + Send + Sync>,
-}
-
-impl Context {
-    /// Go to a state, and say so if it is a new one.
-    fn tell(&self, state: OutputState) {
-        let new = self.cell.state.send_if_modified(|old| {
-            let differs = *old != state;
-            *old = state;
-            differs
-        });
-        if new {
-            (self.told)(self.cell.status());
-        }
-    }
-
-    /// Warn of what will stop it soon, or do not any more.
-    fn warn(&self, warning: Option<OutputError>) {
-        let old = std::mem::replace(&mut *self.cell.warning.lock(), warning.clone());
-        if old != warning {
-            (self.told)(self.cell.status());
-        }
-    }
-
-    /// Say which file is being written.
-    fn writes(&self, file: PathBuf) {
-        self.cell.file.lock().replace(file);
-        (self.told)(self.cell.status());
-    }
-
-    /// Done when the output is to end.
-    async fn stopped(&self) {
-        self.stop.cancelled().await;
-    }
-
-    /// Follow the progress of a sink: bytes are counted, and the state is live from the first accepted buffer on. Done
-    /// when nothing was accepted for `stall`: then "live" would not be true any more.
-    async fn report(&self, progress: &Progress, stall: Duration) {
-        let before = self.cell.bytes.load(Relaxed);
-        loop {
-            let accepted = progress.accepted.load(Relaxed);
-            if accepted == 0 {
-                progress.moved.notified().await;
-                continue;
-            }
-            self.cell.bytes.store(before + accepted, Relaxed);
-            if !matches!(*self.cell.state.borrow(), OutputState::Live { .. }) {
-                self.tell(OutputState::Live {
-                    since: SystemTime::now(),
-                });
-            }
-            if tokio::time::timeout(stall, progress.moved.notified())
-                .await
-                .is_err()
-            {
-                return;
-            }
-        }
-    }
-
-    /// The same for an output that waits to be visited: while nobody takes anything it is not live, and has not
-    /// failed either. Never done.
-    async fn report_visits(&self, progress: &Progress, pause: Duration) {
-        let before = self.cell.bytes.load(Relaxed);
-        loop {
-            progress.moved.notified().await;
-            self.tell(OutputState::Live {
-                since: SystemTime::now(),
-            });
-            loop {
-                let accepted = progress.accepted.load(Relaxed);
-                self.cell.bytes.store(before + accepted, Relaxed);
-                let more = tokio::time::timeout(pause, progress.moved.notified());
-                if more.await.is_err() {
-                    break;
-                }
-            }
-            self.tell(OutputState::Connecting { attempt: 1 });
-        }
-    }
-}
-
-/// What a sink has really taken. A buffer counts as taken when the sink asks for the next one: its streaming thread
-/// comes back only after the first was written.
-pub(crate) struct Progress {
-    accepted: Arc<AtomicU64>,
-    moved: Arc<Notify>,
-}
-
-impl Progress {
-    /// Nothing yet; somebody counts and calls [`set`](Progress::set).
-    fn counted() -> Progress {
-        Progress {
-            accepted: Arc::default(),
-            moved: Arc::default(),
-        }
-    }
-
-    /// Done when something was taken since the last time.
-    async fn moved(&self) {
-        self.moved.notified().await;
-        // Not used up: it is news for others too.
-        self.moved.notify_one();
-    }
-
-    /// So many bytes were taken so far.
-    fn set(&self, bytes: u64) {
-        self.accepted.store(bytes, Relaxed);
-        self.moved.notify_one();
-    }
-
-    fn new() -> Progress {
-        Progress {
-            accepted: Arc::default(),
-            moved: Arc::default(),
-        }
-    }
-
-    /// Count what this sink takes too.
-    fn follow(&self, sink: &gst::Element) {
-        let (accepted, moved) = (self.accepted.clone(), self.moved.clone());
-        let (pending, any) = (AtomicU64::new(0), AtomicBool::new(false));
-        if let Some(pad) = sink.static_pad("sink") {
-            let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-            pad.add_probe(kinds, move |_, info| {
-                let size = match &info.data {
-                    Some(gst::PadProbeData::Buffer(buffer)) => buffer.size(),
-                    Some(gst::PadProbeData::BufferList(list)) => list.calculate_size(),
-                    _ => 0,
-                };
-                let taken = pending.swap(size as u64, Relaxed);
-                if any.swap(true, Relaxed) {
-                    accepted.fetch_add(taken, Relaxed);
-                    moved.notify_one();
-                }
-                gst::PadProbeReturn::Ok
-            });
         }
     }
 }

@@ -20,6 +20,7 @@ mod hls;
 mod icy;
 mod live;
 mod page;
+mod posts;
 mod reception;
 mod signalling;
 mod snapshot;
@@ -27,6 +28,7 @@ mod unsent;
 mod webrtc;
 mod whep;
 mod whip;
+mod worker;
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -35,9 +35,9 @@ use gst_plugin_webrtc_signalling_protocol as p;
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    posts,
     reception::{Reception, Right},
     webrtc::Leg,
-    whep,
 };
 use crate::audience::Who;
 
@@ -105,7 +105,7 @@ async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let who = whep::who(
+    let who = posts::who(
         &headers,
         from.map(|Extension(ConnectInfo(address))| address),
     );

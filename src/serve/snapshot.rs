@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     live::{NOT_BEGUN, NOTHING_TO_CARRY, OFF_AIR},
-    whep::peer,
+    posts::peer,
 };
 use crate::{
     audience::Audience,

@@ -4,35 +4,19 @@
 //! The viewer posts its offer and gets the answer; from then on all goes by UDP. Nothing here answers another origin's
 //! page: no CORS headers, and the server refuses foreign origins before this is reached.
 
-use std::net::SocketAddr;
-
 use axum::{
     Router,
-    body::{Body, Bytes},
-    extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State},
-    http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT},
-    },
-    response::{IntoResponse, Response},
+    extract::{Request, State},
+    response::Response,
     routing::post,
 };
 use tokio::sync::watch;
 
-use super::webrtc::{Leg, SessionId};
-use crate::{
-    audience::{Transport, Who},
-    error::{Remedy, ServeError},
+use super::{
+    posts::{self, Sessions, begun, offer, refusal},
+    webrtc::{Leg, SessionId},
 };
-
-/// An offer of a browser has 5 KiB.
-pub(super) const LONGEST_OFFER: usize = 64 << 10;
-/// As long as going on the air takes, and some.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
-pub(super) const SDP: HeaderValue = HeaderValue::from_static("application/sdp");
-pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
-pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-pub(super) const TRICKLE: &str = "application/trickle-ice-sdpfrag";
+use crate::error::ServeError;
 
 #[derive(Clone)]
 struct Whep {
@@ -46,95 +30,25 @@ pub fn routes<S>(leg: Leg, air: watch::Receiver<bool>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    Router::new()
-        .route("/whep", post(watch).options(offer_options))
-        .route(
-            "/whep/{id}",
-            axum::routing::delete(end)
-                .patch(trickle)
-                .options(session_options),
-        )
-        .layer(DefaultBodyLimit::max(LONGEST_OFFER))
-        .with_state(Whep { leg, air })
+    posts::routes(post(watch), Whep { leg, air })
 }
 
-/// A sentence as an answer.
-pub(super) fn plain(status: StatusCode, words: impl std::fmt::Display) -> Response {
-    (status, format!("{words}\n")).into_response()
-}
+impl Sessions for Whep {
+    const PATH: &'static str = "/whep";
 
-/// Status and words of an error; never 5xx for what the viewer sent.
-pub(super) fn refusal(error: &ServeError) -> Response {
-    let words = format!("{error} {}", error.remedy());
-    match error {
-        ServeError::Sdp(_) => plain(StatusCode::BAD_REQUEST, words),
-        ServeError::Banned(banned) => plain(StatusCode::FORBIDDEN, banned),
-        ServeError::OffAir
-        | ServeError::NoSeat(_)
-        | ServeError::Ended
-        | ServeError::Udp(_)
-        | ServeError::Listen { .. }
-        | ServeError::PortInUse { .. } => {
-            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, words);
-            response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
-            response
-        }
+    async fn candidate(&self, id: SessionId, line: String) -> bool {
+        self.leg.candidate(id, line).await
     }
-}
 
-/// Whether the body is said to be of this type.
-pub(super) fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
-    let sent = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    // Parameters such as a charset do not matter.
-    let essence = sent.and_then(|s| s.split(';').next()).map(str::trim);
-    essence.is_some_and(|e| e.eq_ignore_ascii_case(wanted))
-}
-
-/// Who sends this request.
-pub(super) fn who(headers: &HeaderMap, from: Option<SocketAddr>) -> Who {
-    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
-    let agent = String::from_utf8_lossy(agent.unwrap_or_default());
-    Who {
-        transport: Transport::Webrtc,
-        // Known when negotiated.
-        format: String::new(),
-        address: from.map(|a| a.to_string()).unwrap_or_default(),
-        agent: agent
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(256)
-            .collect(),
+    async fn end(&self, id: SessionId) -> bool {
+        self.leg.end(id).await
     }
-}
-
-/// Where the request came from, if the listener told.
-pub(super) fn peer<B>(request: &axum::http::Request<B>) -> Option<SocketAddr> {
-    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    info.map(|ConnectInfo(address)| *address)
-}
-
-/// The body, unless it is too long.
-pub(super) async fn body(request: Request<Body>) -> Result<Bytes, Response> {
-    use axum::extract::FromRequest;
-    Bytes::from_request(request, &())
-        .await
-        .map_err(IntoResponse::into_response)
 }
 
 async fn watch(State(whep): State<Whep>, request: Request) -> Response {
-    if !is_type(request.headers(), "application/sdp") {
-        let words = "Post an offer as application/sdp.";
-        let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
-        response.headers_mut().insert(ACCEPT_POST, SDP);
-        return response;
-    }
-    let who = who(request.headers(), peer(&request));
-    let offer = match body(request).await {
-        Ok(bytes) => bytes,
+    let (offer, who) = match offer(request).await {
+        Ok(offer) => offer,
         Err(refused) => return refused,
-    };
-    let Ok(offer) = String::from_utf8(offer.into()) else {
-        return refusal(&ServeError::Sdp("it is not text".into()));
     };
     if !*whep.air.borrow() {
         return refusal(&ServeError::OffAir);
@@ -146,70 +60,31 @@ async fn watch(State(whep): State<Whep>, request: Request) -> Response {
                 whep.leg.end(id).await;
                 return refusal(&ServeError::OffAir);
             }
-            let place = [(CONTENT_TYPE, "application/sdp".to_string())];
-            let location = [(LOCATION, format!("/whep/{id}"))];
-            (StatusCode::CREATED, place, location, answer).into_response()
+            begun::<Whep>(id, answer)
         }
         Err(error) => refusal(&error),
     }
 }
 
-fn unknown() -> Response {
-    plain(
-        StatusCode::NOT_FOUND,
-        "There is no such session. Post a new offer to /whep.",
-    )
-}
-
-async fn end(State(whep): State<Whep>, Path(id): Path<String>) -> Response {
-    match id.parse::<SessionId>() {
-        Ok(id) if whep.leg.end(id).await => StatusCode::NO_CONTENT.into_response(),
-        Ok(_) | Err(_) => unknown(),
-    }
-}
-
-/// Addresses that the viewer found after it made its offer. A restart of the connection is not offered: a viewer who
-/// lost it posts anew.
-async fn trickle(State(whep): State<Whep>, Path(id): Path<String>, request: Request) -> Response {
-    if !is_type(request.headers(), TRICKLE) {
-        let words = format!("Send candidates as {TRICKLE}.");
-        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
-    }
-    let Ok(id) = id.parse::<SessionId>() else {
-        return unknown();
-    };
-    let lines = match body(request).await {
-        Ok(bytes) => bytes,
-        Err(refused) => return refused,
-    };
-    let lines = String::from_utf8_lossy(&lines);
-    let candidates = lines.lines().filter(|l| l.starts_with("a=candidate:"));
-    // An empty one, so that an unknown session is told from one with nothing new.
-    for line in candidates.chain([""]) {
-        if !whep.leg.candidate(id, line.to_string()).await {
-            return unknown();
-        }
-    }
-    StatusCode::NO_CONTENT.into_response()
-}
-
-async fn offer_options() -> Response {
-    let allow = [(ALLOW, "POST, OPTIONS")];
-    (StatusCode::NO_CONTENT, allow, [(ACCEPT_POST, SDP)]).into_response()
-}
-
-async fn session_options() -> Response {
-    let allow = [(ALLOW, "DELETE, PATCH, OPTIONS")];
-    (StatusCode::NO_CONTENT, allow, [(ACCEPT_PATCH, TRICKLE)]).into_response()
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
+    use std::net::SocketAddr;
+
+    use axum::{
+        body::{Body, to_bytes},
+        extract::ConnectInfo,
+        http::{
+            StatusCode,
+            header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT},
+        },
+    };
     use tower_service::Service;
 
     use super::*;
-    use crate::serve::webrtc::rig::{Rig, Viewer, rig, settings};
+    use crate::serve::{
+        posts::{LONGEST_OFFER, TRICKLE},
+        webrtc::rig::{Rig, Viewer, rig, settings},
+    };
 
     struct Server {
         rig: Rig,

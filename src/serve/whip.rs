@@ -6,11 +6,8 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, Query, Request, State, rejection::QueryRejection},
-    http::{
-        HeaderName, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
-    },
+    extract::{Query, Request, State, rejection::QueryRejection},
+    http::{HeaderName, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -18,17 +15,11 @@ use serde::Deserialize;
 
 use super::{
     guests::NotReceived,
+    posts::{self, Sessions, begun, offer, plain, refusal},
     reception::Reception,
     webrtc::SessionId,
-    whep::{
-        ACCEPT_PATCH, ACCEPT_POST, LONGEST_OFFER, SDP, TRICKLE, body, is_type, peer, plain,
-        refusal, who,
-    },
 };
-use crate::{
-    error::ServeError,
-    source::guest::{Refused, Visitor},
-};
+use crate::source::guest::{Refused, Visitor};
 
 /// The key for coming back to the same seat.
 pub(super) const SEAT: HeaderName = HeaderName::from_static("aerial-seat");
@@ -38,16 +29,19 @@ pub(super) fn routes<S>(reception: Reception) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    Router::new()
-        .route("/whip", post(come).options(offer_options))
-        .route(
-            "/whip/{id}",
-            axum::routing::delete(leave)
-                .patch(trickle)
-                .options(session_options),
-        )
-        .layer(DefaultBodyLimit::max(LONGEST_OFFER))
-        .with_state(reception)
+    posts::routes(post(come), reception)
+}
+
+impl Sessions for Reception {
+    const PATH: &'static str = "/whip";
+
+    async fn candidate(&self, id: SessionId, line: String) -> bool {
+        self.guests().candidate(id, line).await
+    }
+
+    async fn end(&self, id: SessionId) -> bool {
+        Reception::end(self, id).await
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,31 +83,15 @@ async fn come(
         Ok(right) => right,
         Err(refused) => return turned_away(refused),
     };
-    if !is_type(request.headers(), "application/sdp") {
-        let words = "Post an offer as application/sdp.";
-        let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
-        response.headers_mut().insert(ACCEPT_POST, SDP);
-        return response;
-    }
-    let who = who(request.headers(), peer(&request));
-    let name = called.ok().and_then(|Query(called)| called.name);
-    let visitor = Visitor::new(name.as_deref(), &who.agent, who.address);
-    let offer = match body(request).await {
-        Ok(bytes) => bytes,
+    let (offer, who) = match offer(request).await {
+        Ok(offer) => offer,
         Err(refused) => return refused,
     };
-    let Ok(offer) = String::from_utf8(offer.into()) else {
-        return refusal(&ServeError::Sdp("it is not text".into()));
-    };
+    let name = called.ok().and_then(|Query(called)| called.name);
+    let visitor = Visitor::new(name.as_deref(), &who.agent, who.address);
     match reception.receive(right, offer, visitor).await {
         Ok(received) => {
-            let kind = [
-                (CONTENT_TYPE, "application/sdp".to_string()),
-                (CACHE_CONTROL, "no-store".to_string()),
-            ];
-            let location = [(LOCATION, format!("/whip/{}", received.session))];
-            let mut response =
-                (StatusCode::CREATED, kind, location, received.answer).into_response();
+            let mut response = begun::<Reception>(received.session, received.answer);
             if let Some(key) = received.key.and_then(|key| key.parse().ok()) {
                 response.headers_mut().insert(SEAT, key);
             }
@@ -124,59 +102,6 @@ async fn come(
     }
 }
 
-fn unknown() -> Response {
-    plain(
-        StatusCode::NOT_FOUND,
-        "There is no such session. Post a new offer to /whip.",
-    )
-}
-
-/// Knowing the session's name is the right to end it: it cannot be guessed.
-async fn leave(State(reception): State<Reception>, Path(id): Path<String>) -> Response {
-    match id.parse::<SessionId>() {
-        Ok(id) if reception.end(id).await => StatusCode::NO_CONTENT.into_response(),
-        Ok(_) | Err(_) => unknown(),
-    }
-}
-
-/// Addresses that the guest found after the offer was made.
-async fn trickle(
-    State(reception): State<Reception>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Response {
-    if !is_type(request.headers(), TRICKLE) {
-        let words = format!("Send candidates as {TRICKLE}.");
-        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
-    }
-    let Ok(id) = id.parse::<SessionId>() else {
-        return unknown();
-    };
-    let lines = match body(request).await {
-        Ok(bytes) => bytes,
-        Err(refused) => return refused,
-    };
-    let lines = String::from_utf8_lossy(&lines);
-    let candidates = lines.lines().filter(|l| l.starts_with("a=candidate:"));
-    // An empty one, so that an unknown session is told from one with nothing new.
-    for line in candidates.chain([""]) {
-        if !reception.guests().candidate(id, line.to_string()).await {
-            return unknown();
-        }
-    }
-    StatusCode::NO_CONTENT.into_response()
-}
-
-async fn offer_options() -> Response {
-    let allow = [(ALLOW, "POST, OPTIONS")];
-    (StatusCode::NO_CONTENT, allow, [(ACCEPT_POST, SDP)]).into_response()
-}
-
-async fn session_options() -> Response {
-    let allow = [(ALLOW, "DELETE, PATCH, OPTIONS")];
-    (StatusCode::NO_CONTENT, allow, [(ACCEPT_PATCH, TRICKLE)]).into_response()
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -184,6 +109,7 @@ mod tests {
     use axum::{
         body::{Body, to_bytes},
         extract::ConnectInfo,
+        http::header::{CONTENT_TYPE, LOCATION},
     };
     use tower_service::Service;
 
@@ -191,6 +117,7 @@ mod tests {
     use crate::{
         serve::{
             guests::rig::Sender,
+            posts::{LONGEST_OFFER, TRICKLE},
             reception::rig::{Made, TOKEN, reception},
         },
         source::guest::Seats,

@@ -2,13 +2,12 @@
 //! The engine's one handle.
 
 mod director;
+mod essentials;
 mod rates;
+mod snapshot;
+mod wires;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -20,10 +19,7 @@ use crate::{
     audience::{Audience, Ban, Change, Viewer, Visit},
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
-    message::{
-        AirState, Command, Event, MediaKind, Outcome, OutputState, OutputStatus, Progress,
-        SourceId, SourceState, SourceStatus,
-    },
+    message::{AirState, Command, Event, Outcome, OutputStatus, Progress, SourceId, SourceStatus},
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
@@ -32,16 +28,18 @@ use crate::{
         Levels, Program,
         scene::{Layout, Overlays},
     },
-    serve::{Bound, Control, Server, Serving},
+    serve::{Bound, Server, Serving},
     source::{
-        AudioSpec, Board, Device, SourceNews, Sources, Spec, Surroundings, VideoSpec, Watch,
-        frames::Inboxes, guest::Seats,
+        AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
+        guest::Seats,
     },
-    stats::{self, LevelRow, MountRow, OutputRow, SourceRow, Status, ViewerRow},
+    stats::Status,
     title::{self, TitleSource},
 };
 use director::Director;
+use essentials::essentials;
 use rates::Rates;
+use wires::{control, source_news, tell_devices, tell_title};
 
 /// Events a slow listener may be behind before it misses some (and had better take a snapshot).
 const EVENT_QUEUE: usize = 4096;
@@ -49,16 +47,6 @@ const EVENT_QUEUE: usize = 4096;
 const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// Recordings are finished within this time.
 const END_TIME: Duration = Duration::from_secs(6);
-/// Elements without which nothing works, and their Debian packages.
-const ESSENTIAL: [(&str, &str); 7] = [
-    ("compositor", "gstreamer1.0-plugins-base"),
-    ("audiomixer", "gstreamer1.0-plugins-base"),
-    ("videoconvert", "gstreamer1.0-plugins-base"),
-    ("audioresample", "gstreamer1.0-plugins-base"),
-    ("imagefreeze", "gstreamer1.0-plugins-good"),
-    ("level", "gstreamer1.0-plugins-good"),
-    ("webmmux", "gstreamer1.0-plugins-good"),
-];
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -435,26 +423,6 @@ impl Drop for Inner {
     }
 }
 
-fn essentials() -> Result<(), StudioError> {
-    let missing: Vec<_> = ESSENTIAL
-        .iter()
-        .filter(|(element, _)| gst::ElementFactory::find(element).is_none())
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
-    packages.dedup();
-    Err(StudioError::Incomplete {
-        elements: missing
-            .iter()
-            .map(|(element, _)| *element)
-            .collect::<Vec<_>>()
-            .join(", "),
-        packages: packages.join(" and "),
-    })
-}
-
 /// Pictures first, each list in its order.
 fn specs(video: Vec<VideoSpec>, audio: Vec<AudioSpec>) -> Vec<Spec> {
     let video = video.into_iter().filter(|v| *v != VideoSpec::None);
@@ -465,165 +433,9 @@ fn specs(video: Vec<VideoSpec>, audio: Vec<AudioSpec>) -> Vec<Spec> {
         .collect()
 }
 
-fn source_news(
-    events: &broadcast::Sender<Event>,
-    orders: &mpsc::WeakUnboundedSender<Order>,
-    news: SourceNews,
-) {
-    let event = match news {
-        SourceNews::Changed(status) => Event::Source(*status),
-        SourceNews::Removed(id) => Event::SourceRemoved(id),
-        SourceNews::Absent(id) => {
-            if let Some(orders) = orders.upgrade() {
-                let _ = orders.send(Order::Do(Command::RemoveSource(id)));
-            }
-            return;
-        }
-    };
-    // Nobody listening is nobody's fault.
-    let _ = events.send(event);
-}
-
-/// For the server: ask the director, and hear what became of it.
-fn control(shared: Weak<Shared>) -> Control {
-    Arc::new(move |command| {
-        let shared = shared.clone();
-        Box::pin(async move {
-            let ended = || StudioError::Program("it is being ended".into());
-            let orders = shared.upgrade().and_then(|s| s.orders.upgrade());
-            let (tell, told) = oneshot::channel();
-            orders
-                .ok_or_else(ended)?
-                .send(Order::Ask(command, tell))
-                .map_err(|_| ended())?;
-            told.await.map_err(|_| ended())?
-        })
-    })
-}
-
-async fn tell_devices(shared: Weak<Shared>, devices: Watch) {
-    let mut changes = devices.changes();
-    drop(devices);
-    loop {
-        changes.next().await;
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        shared.tell(Event::Devices(shared.devices.list()));
-    }
-}
-
-async fn tell_title(shared: Weak<Shared>, mut title: watch::Receiver<String>) {
-    while title.changed().await.is_ok() {
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        let text = title.borrow_and_update().clone();
-        shared.tell(Event::NowPlaying(text));
-    }
-}
-
 impl Shared {
     fn tell(&self, event: Event) {
         // Nobody listening is nobody's fault.
         let _ = self.events.send(event);
-    }
-
-    fn snapshot(&self) -> Status {
-        let air = *self.air.borrow();
-        let rates = self.rates.lock();
-        let layout = self.layout.lock().clone();
-        let rows = self.sources.rows();
-        let sources = rows
-            .into_iter()
-            .map(|row| SourceRow {
-                guest: self.seats.row(row.0.id),
-                ..source_row(row, &layout)
-            })
-            .collect();
-        let outputs = self.outputs.list();
-        let mut status = Status {
-            air: air.word().into(),
-            since: match air {
-                AirState::Live { since } => Some(stats::seconds(since)),
-                AirState::Off | AirState::Starting | AirState::Stopping => None,
-            },
-            encoders: rates.encoders.clone(),
-            sources,
-            outputs: outputs
-                .iter()
-                .map(|(status, bytes)| {
-                    let row = output_row(status, *bytes, rates.of_output(&status.name));
-                    let numbers = self.outputs.numbers(&status.name);
-                    OutputRow {
-                        dropped: numbers.dropped,
-                        mount: numbers.mount.map(|m| MountRow {
-                            listeners: m.listeners,
-                            peak: m.peak,
-                            bytes: m.bytes,
-                        }),
-                        ..row
-                    }
-                })
-                .collect(),
-            viewers: self
-                .audience
-                .viewers()
-                .iter()
-                .map(ViewerRow::from)
-                .collect(),
-            health: String::new(),
-        };
-        status.health = stats::health(&status, rates.dropped_lately);
-        status
-    }
-}
-
-fn with_remedy(error: &(impl std::fmt::Display + crate::error::Remedy)) -> String {
-    format!("{error} {}", error.remedy())
-}
-
-fn source_row(
-    (s, levels, progress): (SourceStatus, Option<Levels>, Option<Progress>),
-    layout: &Layout,
-) -> SourceRow {
-    let picture = s.kind == MediaKind::Video;
-    SourceRow {
-        id: s.id,
-        kind: s.kind,
-        state: s.state.word().into(),
-        error: match &s.state {
-            SourceState::Lost { error, .. } | SourceState::Ended(error) => Some(with_remedy(error)),
-            SourceState::Starting | SourceState::Live => None,
-        },
-        warning: s.warning.as_ref().map(with_remedy),
-        spec: s.spec,
-        partner: s.partner,
-        shown: picture.then(|| layout.shows(s.id)),
-        framing: picture.then_some(s.framing),
-        strip: (!picture).then_some(s.strip),
-        levels: levels.filter(|_| !picture).map(|l| LevelRow {
-            peak_db: l.peak_db,
-            rms_db: l.rms_db,
-        }),
-        progress,
-        guest: None,
-    }
-}
-
-fn output_row(s: &OutputStatus, bytes: u64, bitrate: u64) -> OutputRow {
-    OutputRow {
-        name: s.name.clone(),
-        kind: s.kind.into(),
-        enabled: s.enabled,
-        state: s.state.word().into(),
-        url: s.url.clone(),
-        bitrate,
-        bytes,
-        dropped: 0,
-        mount: None,
-        error: s.state.error().map(with_remedy),
-        warning: s.warning.as_ref().map(with_remedy),
-        paused: s.state == OutputState::Paused,
     }
 }

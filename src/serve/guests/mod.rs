@@ -16,12 +16,14 @@ mod session;
 mod tests;
 mod thread;
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
-use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::webrtc::SessionId;
+use super::{
+    webrtc::SessionId,
+    worker::{Reply, Worker},
+};
 use crate::{
     error::ServeError,
     message::SourceId,
@@ -52,8 +54,6 @@ impl From<Refused> for NotReceived {
     }
 }
 
-type Reply<T> = oneshot::Sender<T>;
-
 enum Command {
     Receive(
         String,
@@ -67,45 +67,14 @@ enum Command {
 
 /// The handle. Clones are handles of the same; when the last is dropped, all guests are told, and the thread ends.
 #[derive(Clone)]
-pub(super) struct Guests(Arc<Inner>);
-
-struct Inner {
-    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The thread ends when nobody can send to it any more.
-        drop(self.commands.get_mut().take());
-        if let Some(thread) = self.thread.get_mut().take() {
-            // A panic there was logged; its sockets are closed by now.
-            let _ = thread.join();
-        }
-    }
-}
+pub(super) struct Guests(Worker<Command>);
 
 impl Guests {
     /// Start the thread. Guests will reach us at these addresses.
     pub(super) fn start(ips: Vec<IpAddr>) -> Result<Guests, ServeError> {
         let (commands, inbox) = mpsc::unbounded_channel();
         let thread = thread::spawn(ips, inbox)?;
-        Ok(Guests(Arc::new(Inner {
-            commands: Mutex::new(Some(commands)),
-            thread: Mutex::new(Some(thread)),
-        })))
-    }
-
-    fn send(&self, command: Command) -> Result<(), ServeError> {
-        let commands = self.0.commands.lock();
-        let sender = commands.as_ref().ok_or(ServeError::Ended)?;
-        sender.send(command).map_err(|_| ServeError::Ended)
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ServeError> {
-        let (reply, told) = oneshot::channel();
-        self.send(command(reply))?;
-        told.await.map_err(|_| ServeError::Ended)
+        Ok(Guests(Worker::new(commands, thread)))
     }
 
     /// Answer a guest's offer. The seat is taken only if the offer can be used.
@@ -114,27 +83,30 @@ impl Guests {
         offer: String,
         sit: SitDown,
     ) -> Result<(SessionId, String), NotReceived> {
-        self.ask(|reply| Command::Receive(offer, sit, reply))
+        self.0
+            .ask(|reply| Command::Receive(offer, sit, reply))
             .await?
     }
 
     /// An address of the guest (`candidate:…`); `false` if there is no such session. One that cannot be used is
     /// ignored.
     pub(super) async fn candidate(&self, session: SessionId, candidate: String) -> bool {
-        let tell = self.ask(|reply| Command::Candidate(session, candidate, reply));
+        let tell = self
+            .0
+            .ask(|reply| Command::Candidate(session, candidate, reply));
         tell.await.unwrap_or(false)
     }
 
     /// End a session; tells which source it was for, or `None` if there is no session of that name.
     pub(super) async fn end(&self, session: SessionId) -> Option<SourceId> {
-        let end = self.ask(|reply| Command::End(session, reply));
+        let end = self.0.ask(|reply| Command::End(session, reply));
         end.await.ok().flatten()
     }
 
     /// Sessions that end from now on, however they end. The channel closes with the thread.
     pub(super) fn ended(&self) -> mpsc::UnboundedReceiver<SessionId> {
         let (tell, told) = mpsc::unbounded_channel();
-        let _ = self.send(Command::Watch(tell));
+        let _ = self.0.send(Command::Watch(tell));
         told
     }
 }

@@ -21,11 +21,11 @@ pub(in crate::serve) mod socket;
 mod tests;
 mod thread;
 
-use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
+use std::{fmt, net::IpAddr, str::FromStr};
 
-use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::worker::{Reply, Worker};
 use crate::{audience::Audience, audience::Who, encode::Encoders, error::ServeError};
 pub(in crate::serve) use session::refused;
 use socket::Wire;
@@ -67,8 +67,6 @@ impl FromStr for SessionId {
     }
 }
 
-type Reply<T> = oneshot::Sender<T>;
-
 enum Command {
     Offer(Who, Reply<Result<(SessionId, String), ServeError>>),
     Accept(String, Who, Reply<Result<(SessionId, String), ServeError>>),
@@ -82,24 +80,10 @@ enum Command {
 /// The handle. Clones are handles of the same; when the last is dropped, all sessions are told, and the thread and its
 /// sockets end.
 #[derive(Clone)]
-pub struct Leg(Arc<Inner>);
-
-struct Inner {
-    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+pub struct Leg {
+    worker: Worker<Command>,
     #[cfg(test)]
-    addresses: Vec<std::net::SocketAddr>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The thread ends when nobody can send to it any more.
-        drop(self.commands.get_mut().take());
-        if let Some(thread) = self.thread.get_mut().take() {
-            // A panic there was logged; its sockets are closed by now.
-            let _ = thread.join();
-        }
-    }
+    addresses: std::sync::Arc<[std::net::SocketAddr]>,
 }
 
 impl Leg {
@@ -114,70 +98,62 @@ impl Leg {
         let addresses = sockets.iter().filter_map(|s| s.local_addr().ok()).collect();
         let (commands, inbox) = mpsc::unbounded_channel();
         let thread = thread::spawn(encoders, audience, sockets, inbox)?;
-        Ok(Leg(Arc::new(Inner {
-            commands: Mutex::new(Some(commands)),
-            thread: Mutex::new(Some(thread)),
+        Ok(Leg {
+            worker: Worker::new(commands, thread),
             #[cfg(test)]
             addresses,
-        })))
+        })
     }
 
     /// Where viewers reach it, by UDP.
     #[cfg(test)]
     pub fn addresses(&self) -> &[std::net::SocketAddr] {
-        &self.0.addresses
-    }
-
-    fn send(&self, command: Command) -> Result<(), ServeError> {
-        let commands = self.0.commands.lock();
-        let sender = commands.as_ref().ok_or(ServeError::Ended)?;
-        sender.send(command).map_err(|_| ServeError::Ended)
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ServeError> {
-        let (reply, told) = oneshot::channel();
-        self.send(command(reply))?;
-        told.await.map_err(|_| ServeError::Ended)
+        &self.addresses
     }
 
     /// Make an offer for a viewer. It is to be answered within 20 s.
     pub async fn offer(&self, who: Who) -> Result<(SessionId, String), ServeError> {
-        self.ask(|reply| Command::Offer(who, reply)).await?
+        self.worker.ask(|reply| Command::Offer(who, reply)).await?
     }
 
     /// Answer a viewer's offer.
     pub async fn accept(&self, offer: String, who: Who) -> Result<(SessionId, String), ServeError> {
-        self.ask(|reply| Command::Accept(offer, who, reply)).await?
+        self.worker
+            .ask(|reply| Command::Accept(offer, who, reply))
+            .await?
     }
 
     /// The viewer's answer to our offer. The session is ended if it cannot be used.
     pub async fn answer(&self, session: SessionId, answer: String) -> Result<(), ServeError> {
-        self.ask(|reply| Command::Answer(session, answer, reply))
+        self.worker
+            .ask(|reply| Command::Answer(session, answer, reply))
             .await?
     }
 
     /// An address of the viewer (`candidate:…`); `false` if there is no such session. One that cannot be used is
     /// ignored.
     pub async fn candidate(&self, session: SessionId, candidate: String) -> bool {
-        let tell = self.ask(|reply| Command::Candidate(session, candidate, reply));
+        let tell = self
+            .worker
+            .ask(|reply| Command::Candidate(session, candidate, reply));
         tell.await.unwrap_or(false)
     }
 
     /// End a session; `false` if there is none of that name.
     pub async fn end(&self, session: SessionId) -> bool {
-        let end = self.ask(|reply| Command::End(session, reply));
+        let end = self.worker.ask(|reply| Command::End(session, reply));
         end.await.unwrap_or(false)
     }
 
     /// End all sessions, connected or not: the broadcast is over.
     pub fn end_all(&self) {
-        let _ = self.send(Command::EndAll);
+        let _ = self.worker.send(Command::EndAll);
     }
 
     /// Sessions that end from now on, however they end. The channel closes with the leg.
     pub fn ended(&self) -> mpsc::UnboundedReceiver<SessionId> {
         let (tell, told) = mpsc::unbounded_channel();
-        let _ = self.send(Command::Watch(tell));
+        let _ = self.worker.send(Command::Watch(tell));
         told
     }
 }

@@ -89,14 +89,14 @@ impl Rig {
     pub(in crate::serve) async fn joined(&mut self) -> crate::audience::Viewer {
         match self.change().await {
             Change::Joined(viewer) => viewer,
-            other => panic!("{other:?}"),
+            other @ (Change::Noted(_) | Change::Left(_) | Change::Bans(_)) => panic!("{other:?}"),
         }
     }
 
     pub(in crate::serve) async fn left(&mut self) -> u64 {
         match self.change().await {
             Change::Left(id) => id,
-            other => panic!("{other:?}"),
+            other @ (Change::Joined(_) | Change::Noted(_) | Change::Bans(_)) => panic!("{other:?}"),
         }
     }
 

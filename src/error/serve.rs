@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What can keep the server from serving.
+
+use thiserror::Error;
+
+use super::Remedy;
+
+/// Why the server does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ServeError {
+    /// Another program has the port.
+    #[error("Port {port} on {host} is in use by another program.")]
+    PortInUse {
+        /// The address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Anything else about listening.
+    #[error("Cannot listen on {address}: {why}.")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        why: String,
+    },
+    /// No UDP socket for WebRTC.
+    #[error("No UDP port could be opened for WebRTC: {0}.")]
+    Udp(String),
+    /// An offer, answer or candidate that cannot be used.
+    #[error("The session description cannot be used: {0}.")]
+    Sdp(String),
+    /// Nobody can watch now.
+    #[error("The broadcast is not on the air.")]
+    OffAir,
+    /// Somebody who may not watch.
+    #[error(transparent)]
+    Banned(#[from] crate::audience::Banned),
+    /// No source could be made for a guest.
+    #[error("No seat could be made for you: {0}")]
+    NoSeat(String),
+    /// The WebRTC thread has ended.
+    #[error("WebRTC has ended.")]
+    Ended,
+}
+
+impl Remedy for ServeError {
+    fn remedy(&self) -> String {
+        match self {
+            ServeError::PortInUse { .. } => {
+                "End that program, or choose another port with --listen 127.0.0.1:0 (any free one)."
+                    .into()
+            }
+            ServeError::Listen { .. } => {
+                "Choose an address of this computer, for example --listen 127.0.0.1:8080.".into()
+            }
+            ServeError::Udp(_) => "Check the network settings of this computer.".into(),
+            ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
+            ServeError::OffAir => "Try again when the broadcast has begun.".into(),
+            // Its words have the remedy in them.
+            ServeError::Banned(_) => String::new(),
+            ServeError::NoSeat(_) => "Ask the host.".into(),
+            ServeError::Ended => "Start Aerial again.".into(),
+        }
+    }
+}
