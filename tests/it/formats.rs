@@ -18,7 +18,8 @@ use crate::{
     rig::{Aerial, Home, checkout, have, id, viewer_at, viewers},
 };
 
-const SMALL: &[&str] = &[
+/// A broadcast of a small picture, with sound.
+pub const SMALL: &[&str] = &[
     "--video",
     "test",
     "--audio",
@@ -92,7 +93,8 @@ fn watch(aerial: &Aerial, path: &str, bytes: u64) -> Vec<u8> {
     viewer.kept()
 }
 
-fn ask(aerial: &Aerial, method: &str, path: &str) -> Reply {
+/// One request without a body.
+pub fn ask(aerial: &Aerial, method: &str, path: &str) -> Reply {
     http::request(aerial.address(), method, path, &[], b"")
 }
 
@@ -105,7 +107,7 @@ fn number(value: &Value) -> f64 {
 }
 
 /// Times of the packets of one kind, in their order.
-fn times(probed: &Value, kind: &str, field: &str) -> Vec<f64> {
+pub fn times(probed: &Value, kind: &str, field: &str) -> Vec<f64> {
     let packets = probed["packets"].as_array().unwrap().iter();
     let of_kind = packets.filter(|p| p["codec_type"] == kind);
     // Without a time: what ffprobe cannot place at the very beginning or end.
@@ -561,7 +563,7 @@ fn off_the_air_every_route_says_so() {
 }
 
 /// Begins to watch by HLS: a folder of one's own, in which the playlist was read.
-fn folder(aerial: &Aerial) -> String {
+pub fn folder(aerial: &Aerial) -> String {
     let master = ask(aerial, "GET", "/hls/index.m3u8");
     assert_eq!(
         master.header("content-type"),
@@ -575,7 +577,7 @@ fn folder(aerial: &Aerial) -> String {
 }
 
 /// What a playlist says of its last part: `(segment, parts of it)` to wait for what comes next.
-fn newest(list: &str) -> (u64, u64) {
+pub fn newest(list: &str) -> (u64, u64) {
     let first = list
         .lines()
         .find_map(|l| l.strip_prefix("#EXT-X-MEDIA-SEQUENCE:"));
@@ -588,7 +590,8 @@ fn newest(list: &str) -> (u64, u64) {
     )
 }
 
-fn text(reply: Reply) -> String {
+/// The body of what was found, as text.
+pub fn text(reply: Reply) -> String {
     assert_eq!(reply.status, 200, "{reply:?}");
     String::from_utf8(reply.body).unwrap()
 }
