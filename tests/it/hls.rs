@@ -9,7 +9,7 @@ use crate::{
     browser::{self, Browser},
     formats::{SMALL, ask, folder, newest, text, times},
     media,
-    rig::{Aerial, checkout, have},
+    rig::{Aerial, checkout, have_alone},
 };
 
 /// A frame of the broadcast, and what is lost by writing times as decimals.
@@ -125,7 +125,7 @@ fn agree(aerial: &Aerial, root: &str, enough: usize) -> Vec<u64> {
 #[test]
 fn both_sizes_of_hls_begin_each_segment_with_the_same_picture() {
     let story = "both_sizes_of_hls_begin_each_segment_with_the_same_picture";
-    if !have(story, media::NEEDS) {
+    if !have_alone(story, media::NEEDS) {
         return;
     }
     let mut aerial = Aerial::live(SMALL);
@@ -155,7 +155,7 @@ fn both_sizes_of_hls_begin_each_segment_with_the_same_picture() {
 #[test]
 fn a_player_changes_the_size_of_hls_both_ways_without_a_hole() {
     let story = "a_player_changes_the_size_of_hls_both_ways_without_a_hole";
-    if !have(story, browser::NEEDS) {
+    if !have_alone(story, browser::NEEDS) {
         return;
     }
     let mut aerial = Aerial::live(SMALL);
