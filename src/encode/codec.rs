@@ -183,8 +183,9 @@ pub static CODECS: &[Codec] = &[
                 place: Place::Software,
                 package: UGLY,
                 front: "",
+                // Key frames come when they are asked for: those of a cut between two scenes would push others back.
                 properties: "tune=zerolatency speed-preset=superfast bitrate={kbit} vbv-buf-capacity=1000 \
-                             key-int-max={gop} bframes=0 threads={threads} byte-stream=false \
+                             key-int-max={gop} option-string=scenecut=0 bframes=0 threads={threads} byte-stream=false \
                              min-force-key-unit-interval=500000000",
                 bitrate: Some(("bitrate", 1000)),
             },

@@ -21,6 +21,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 pub(crate) use ability::find_out;
 pub use ability::{Ability, Unable, ability, known_ability};
@@ -35,7 +36,7 @@ use crate::{
     message::MediaKind,
     program::ProgramOut,
 };
-use worker::{Job, Running};
+use worker::{Job, Running, Together};
 
 /// One running encoder, for the status.
 #[derive(Debug, Clone)]
@@ -156,6 +157,30 @@ impl Encoders {
     /// Read a rung: its encoder runs as long as the lease lives. `None` if the program has no such track. Returns
     /// at once; packets follow when the encoder has started.
     pub fn lease(&self, id: RungId) -> Option<Lease> {
+        let lease = self.take(id)?;
+        // Also with the second lease: the encoder may have failed, or been given up, since the first.
+        self.0.send(Job::Settle(id));
+        Some(lease)
+    }
+
+    /// Read several rungs of the picture that have a key frame at the same time, which is told, and how much later another
+    /// is possible: those that do not run yet begin with it. It is the time that was `planned` last, if that is still to come.
+    pub(crate) fn lease_together(
+        &self,
+        rungs: Vec<RungId>,
+        planned: Option<Duration>,
+    ) -> (Vec<Lease>, oneshot::Receiver<(Duration, Duration)>) {
+        let leases = rungs.iter().filter_map(|id| self.take(*id)).collect();
+        let (tell, told) = oneshot::channel();
+        self.0.send(Job::Together(Together {
+            rungs,
+            planned,
+            tell,
+        }));
+        (leases, told)
+    }
+
+    fn take(&self, id: RungId) -> Option<Lease> {
         let mut slots = self.0.slots.lock();
         if !slots.tracks.has(id.codec.media) {
             return None;
@@ -166,14 +191,16 @@ impl Encoders {
             counters: Arc::default(),
         });
         slot.leases += 1;
-        let stream = slot.stream.clone();
-        // Also with the second lease: the encoder may have failed, or been given up, since the first.
-        self.0.send(Job::Settle(id));
         Some(Lease {
             id,
-            stream,
+            stream: slot.stream.clone(),
             encoders: self.0.clone(),
         })
+    }
+
+    /// Key frames of several rungs for the same time in the program, some time ahead.
+    pub(crate) fn plan_key_frames(&self, rungs: Vec<RungId>, at: Duration) {
+        self.0.send(Job::PlanKeyFrames(rungs, at));
     }
 
     /// Ask for a key frame of the picture that a format holds. Requests are merged: an encoder makes at most one per 500 ms.

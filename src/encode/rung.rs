@@ -2,8 +2,9 @@
 //! One encoder in a pipeline of its own.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -12,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use gst::prelude::*;
 use gst_utils::ConsumptionLink;
+use parking_lot::Mutex;
 
 use super::{
     Codec, EncodeSettings, Encoder, Fill, Packet, PacketStream, RungId, Size, Track,
@@ -27,6 +29,14 @@ const RAW_VIDEO_QUEUE: u64 = 3;
 /// 25 blocks of 20 ms of sound: a late block is heard, so allow half a second.
 const RAW_AUDIO_QUEUE: u64 = 25;
 
+/// Between two key frames that were asked for; what each row of the codec table sets.
+pub(super) const KEY_LIMIT: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// Between the first key frame of encoders that begin together and the first that is asked for: who waits for both to
+/// begin with a segment is not to wait long. `EARLY_LIMIT` is less by more than a frame.
+pub(super) const FIRST_KEYS: gst::ClockTime = gst::ClockTime::from_mseconds(250);
+const EARLY_LIMIT: gst::ClockTime = gst::ClockTime::from_mseconds(150);
+/// The property that limits key frames.
+const LIMIT: &str = "min-force-key-unit-interval";
 /// Longest time between two whole pictures of the GIF.
 const GIF_KEY_INTERVAL: Duration = Duration::from_secs(10);
 /// Of the program's sound.
@@ -52,6 +62,26 @@ impl RungCounters {
     }
 }
 
+/// When the last key frame was.
+#[derive(Debug, Clone)]
+struct LastKey(Arc<AtomicU64>);
+
+impl Default for LastKey {
+    fn default() -> Self {
+        LastKey(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
+
+impl LastKey {
+    fn set(&self, time: gst::ClockTime) {
+        self.0.store(time.nseconds(), Relaxed);
+    }
+    fn get(&self) -> Option<gst::ClockTime> {
+        let time = self.0.load(Relaxed);
+        (time != u64::MAX).then(|| gst::ClockTime::from_nseconds(time))
+    }
+}
+
 /// What a rung says; it is said on streaming threads.
 #[derive(Debug)]
 pub(super) enum RungNews {
@@ -60,6 +90,12 @@ pub(super) enum RungNews {
     /// The encoder stopped; GStreamer's words.
     Failed(String),
 }
+
+/// The time from which frames are let in; before it is set, none are.
+pub(super) type Gate = Arc<OnceLock<gst::ClockTime>>;
+
+/// Times for which key frames are planned.
+type Planned = Arc<Mutex<BTreeSet<gst::ClockTime>>>;
 
 /// A running encoder; ends when dropped.
 pub(super) struct Rung {
@@ -70,6 +106,10 @@ pub(super) struct Rung {
     encoder: &'static Encoder,
     dropped_before: u64,
     counters: Arc<RungCounters>,
+    /// When the last key frame was, and when the next one is to be that was asked for ahead.
+    last_key: LastKey,
+    planned: Planned,
+    plans: AtomicU64,
 }
 
 impl Rung {
@@ -81,8 +121,8 @@ impl Rung {
         id: RungId,
         encoder: &'static Encoder,
         settings: &EncodeSettings,
-        stream: Arc<PacketStream>,
-        counters: Arc<RungCounters>,
+        (stream, counters): (Arc<PacketStream>, Arc<RungCounters>),
+        gate: Option<Gate>,
         tell: impl Fn(RungNews) + Clone + Send + Sync + 'static,
     ) -> Result<Rung, String> {
         let key_interval = match id.size {
@@ -104,6 +144,13 @@ impl Rung {
             .by_name("encoder")
             .ok_or("the codec's row names no encoder")?;
         let raw = gst_app::AppSrc::builder().name("raw").build();
+        if gate.is_some() {
+            limit_keys(&element, EARLY_LIMIT);
+        }
+        let planned = Planned::default();
+        if codec.media == MediaKind::Video {
+            attend(&raw, &element, gate, planned.clone());
+        }
         let packets = gst_app::AppSink::builder()
             .name("packets")
             .enable_last_sample(false)
@@ -116,10 +163,11 @@ impl Rung {
         };
         let overdue = (key_interval, overdue);
         let silence = gst::ClockTime::SECOND.mul_div_floor(encoder.silence(), SAMPLE_RATE);
+        let last_key = LastKey::default();
         packets.set_callbacks(publisher(
             codec,
             stream,
-            counters.clone(),
+            (counters.clone(), last_key.clone()),
             overdue,
             silence.unwrap_or_default(),
         ));
@@ -162,6 +210,9 @@ impl Rung {
             encoder,
             dropped_before,
             counters,
+            last_key,
+            planned,
+            plans: AtomicU64::new(0),
         })
     }
 
@@ -175,14 +226,29 @@ impl Rung {
         }
     }
 
-    /// Make the next frame a key frame, unless one was made within the encoder's limit.
-    pub(super) fn force_key_frame(&self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
-            .all_headers(true)
-            .build();
-        if let Some(pad) = self.element.static_pad("src") {
-            pad.send_event(event);
+    /// Make the next frame a key frame, unless one was made within the encoder's limit. `now` is the time in the program.
+    pub(super) fn force_key_frame(&self, now: gst::ClockTime) {
+        // One that is to come within the limit anyway would come late if there were another before it.
+        let soon = now + KEY_LIMIT + KEY_LIMIT / 5;
+        if !self.planned.lock().iter().any(|at| *at <= soon) {
+            force(&self.element);
         }
+    }
+
+    /// Make the first frame from this time on a key frame.
+    pub(super) fn plan_key_frame(&self, at: gst::ClockTime) {
+        // The first may come early.
+        if self.plans.fetch_add(1, Relaxed) > 0 {
+            limit_keys(&self.element, KEY_LIMIT);
+        }
+        self.planned.lock().insert(at);
+    }
+
+    /// The earliest time for which a key frame can be planned.
+    pub(super) fn next_key(&self) -> gst::ClockTime {
+        self.last_key
+            .get()
+            .map_or(gst::ClockTime::ZERO, |t| t + KEY_LIMIT)
     }
 
     /// The element, and how many encoders are in this pipeline by their class, counted anew each time.
@@ -194,6 +260,56 @@ impl Rung {
             self.encoder.element,
             self.pipeline.count_elements("Encoder"),
         )
+    }
+}
+
+/// No two key frames that are asked for are closer than this.
+fn limit_keys(encoder: &gst::Element, limit: gst::ClockTime) {
+    if encoder.has_property(LIMIT) {
+        encoder.set_property(LIMIT, limit.nseconds());
+    }
+}
+
+/// Let no frame in before the gate's time: encoders behind the same gate begin with the same frame. Ask for a key frame
+/// with the frame for which one is planned: what is asked for ahead is lost in encoders that count time from elsewhere.
+fn attend(raw: &gst_app::AppSrc, encoder: &gst::Element, gate: Option<Gate>, planned: Planned) {
+    let pad = raw.static_pad("src").expect("an appsrc has a source pad");
+    let encoder = encoder.downgrade();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let segment = pad.sticky_event::<gst::event::Segment>(0);
+        let segment = segment.as_ref().map(|event| event.segment());
+        let segment = segment.and_then(|s| s.downcast_ref::<gst::ClockTime>());
+        let time = info
+            .buffer()
+            .and_then(|b| segment?.to_running_time(b.pts()));
+        let from = gate.as_ref().map(|gate| gate.get());
+        match (from, time) {
+            (None, Some(time)) => due(&encoder, &planned, time),
+            (Some(Some(from)), Some(time)) if time >= *from => due(&encoder, &planned, time),
+            (None, None) => (),
+            (Some(_), _) => return gst::PadProbeReturn::Handled,
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn due(encoder: &gst::glib::WeakRef<gst::Element>, planned: &Planned, time: gst::ClockTime) {
+    let mut planned = planned.lock();
+    let before = planned.len();
+    planned.retain(|at| *at > time);
+    let due = planned.len() < before;
+    drop(planned);
+    if let (true, Some(encoder)) = (due, encoder.upgrade()) {
+        force(&encoder);
+    }
+}
+
+fn force(encoder: &gst::Element) {
+    let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+        .all_headers(true)
+        .build();
+    if let Some(pad) = encoder.static_pad("src") {
+        pad.send_event(event);
     }
 }
 
@@ -228,7 +344,7 @@ fn scaler(id: RungId, settings: &EncodeSettings) -> String {
 fn publisher(
     codec: &'static Codec,
     stream: Arc<PacketStream>,
-    counters: Arc<RungCounters>,
+    (counters, last_key): (Arc<RungCounters>, LastKey),
     (key_interval, key_overdue): (Duration, impl Fn() + Send + 'static),
     silence: gst::ClockTime,
 ) -> gst_app::AppSinkCallbacks {
@@ -262,6 +378,7 @@ fn publisher(
             let duration = buffer.duration().unwrap_or(gst::ClockTime::ZERO);
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             if key {
+                last_key.set(time);
                 key_due = Some(time + key_interval);
             } else if key_due.is_some_and(|due| time >= due) {
                 // Asked once; the limit of the encoder and its own count do the rest.

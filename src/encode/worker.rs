@@ -7,14 +7,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     Format, Inner, RungId, ability,
-    rung::{Rung, RungNews},
+    rung::{FIRST_KEYS, Gate, KEY_LIMIT, Rung, RungNews},
 };
 use crate::{error::StudioError, program::ProgramOut};
 
 /// How long an encoder goes on after the last reader left: a viewer who reloads the page finds it running.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Make these run, and have a key frame in all of them for the same time.
+pub(super) struct Together {
+    pub(super) rungs: Vec<RungId>,
+    /// What was planned last: that time, if it can still be kept, else later by the limit of key frames.
+    pub(super) planned: Option<Duration>,
+    /// Told that time, and how much later another is possible.
+    pub(super) tell: oneshot::Sender<(Duration, Duration)>,
+}
 
 /// State changes of pipelines block, so one thread does them all, in order.
 pub(super) enum Job {
@@ -26,6 +37,9 @@ pub(super) enum Job {
     Restart,
     Bitrate(RungId, u64),
     KeyFrame(RungId),
+    /// A key frame of each of these for this time.
+    PlanKeyFrames(Vec<RungId>, Duration),
+    Together(Together),
     Failed(RungId, String),
     Count(mpsc::Sender<BTreeMap<RungId, (&'static str, usize)>>),
 }
@@ -55,7 +69,8 @@ impl Running {
     pub(super) fn work(&mut self, inner: &Inner, job: Job, failed: &dyn Fn(StudioError)) {
         match job {
             Job::Wake => (),
-            Job::Settle(id) => self.settle(inner, id, failed),
+            Job::Settle(id) => self.settle(inner, id, None, failed),
+            Job::Together(job) => self.together(inner, job, failed),
             Job::Restart => {
                 for id in self.rungs.keys().copied().collect::<Vec<_>>() {
                     self.end(inner, id);
@@ -66,7 +81,7 @@ impl Running {
                         Format::ALL.into_iter().any(|f| rungs(f).contains(&id))
                     };
                     if chosen {
-                        self.settle(inner, id, failed);
+                        self.settle(inner, id, None, failed);
                     }
                 }
             }
@@ -77,7 +92,16 @@ impl Running {
             }
             Job::KeyFrame(id) => {
                 if let Some(rung) = self.rungs.get(&id) {
-                    rung.force_key_frame();
+                    rung.force_key_frame(self.program.clock().now());
+                }
+            }
+            Job::PlanKeyFrames(ids, at) => {
+                // A later frame has come out of the program for none of them yet.
+                let at = clock_time(at).max(self.program.clock().now());
+                for id in ids {
+                    if let Some(rung) = self.rungs.get(&id) {
+                        rung.plan_key_frame(at);
+                    }
                 }
             }
             Job::Failed(id, why) => {
@@ -95,7 +119,50 @@ impl Running {
         }
     }
 
-    fn settle(&mut self, inner: &Inner, id: RungId, failed: &dyn Fn(StudioError)) {
+    fn together(&mut self, inner: &Inner, job: Together, failed: &dyn Fn(StudioError)) {
+        let Together {
+            rungs,
+            planned,
+            tell,
+        } = job;
+        let gate = Gate::default();
+        let (old, new): (Vec<_>, Vec<_>) = rungs
+            .into_iter()
+            .partition(|id| self.rungs.contains_key(id));
+        for id in old.iter().chain(&new) {
+            self.settle(inner, *id, Some(&gate), failed);
+        }
+        // No frame of a later time has come out of the program yet.
+        let now = self.program.clock().now();
+        let at = match planned.map(clock_time) {
+            Some(at) if at >= now => at,
+            planned => {
+                let after = planned.map_or(now, |at| now.max(at + KEY_LIMIT));
+                let running = old.iter().filter_map(|id| self.rungs.get(id));
+                running.map(Rung::next_key).fold(after, Ord::max)
+            }
+        };
+        for id in &old {
+            if let Some(rung) = self.rungs.get(id) {
+                rung.plan_key_frame(at);
+            }
+        }
+        gate.get_or_init(|| at);
+        let apart = match old.is_empty() {
+            true => FIRST_KEYS,
+            false => KEY_LIMIT,
+        };
+        // Who asked may have left.
+        let _ = tell.send((duration(at), duration(apart)));
+    }
+
+    fn settle(
+        &mut self,
+        inner: &Inner,
+        id: RungId,
+        gate: Option<&Gate>,
+        failed: &dyn Fn(StudioError),
+    ) {
         let (settings, stream, counters) = {
             let slots = inner.slots.lock();
             let Some(slot) = slots.rungs.get(&id) else {
@@ -135,8 +202,8 @@ impl Running {
             id,
             encoder,
             &settings,
-            stream,
-            counters,
+            (stream, counters),
+            gate.cloned(),
             tell,
         ) {
             Ok(rung) => {
@@ -176,4 +243,12 @@ impl Running {
             slot.stream.reset();
         }
     }
+}
+
+fn clock_time(time: Duration) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds(time.as_nanos() as u64)
+}
+
+fn duration(time: gst::ClockTime) -> Duration {
+    Duration::from_nanos(time.nseconds())
 }

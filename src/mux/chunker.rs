@@ -83,7 +83,14 @@ impl Chunker {
         if is_head {
             return Some(());
         }
-        let pts = Duration::from_nanos(buffer.pts().map_or(0, |t| t.nseconds()));
+        // A muxer may count from elsewhere, as its segment tells: that of MP4 from a thousand hours.
+        let segment = sample.segment();
+        let time = segment.and_then(|s| {
+            s.downcast_ref::<gst::ClockTime>()?
+                .to_running_time(buffer.pts())
+        });
+        let time = time.or(buffer.pts());
+        let pts = Duration::from_nanos(time.map_or(0, |t| t.nseconds()));
         let key = !flags.contains(gst::BufferFlags::DELTA_UNIT);
         let last = flags.contains(gst::BufferFlags::MARKER);
         let memory = buffer.into_mapped_buffer_readable().ok()?;

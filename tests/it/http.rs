@@ -80,6 +80,16 @@ pub fn unchunk(mut body: &[u8]) -> Vec<u8> {
 /// As much of an answer as anybody needs: a live stream has no end.
 const ENOUGH: usize = 200_000;
 
+/// How long an answer is that begins like this, if it says so.
+fn told_length(answer: &[u8]) -> usize {
+    let Some(end) = answer.windows(4).position(|w| w == b"\r\n\r\n") else {
+        return 0;
+    };
+    let head = Reply::parse_head(&String::from_utf8_lossy(&answer[..end]));
+    let length = head.header("content-length").and_then(|v| v.parse().ok());
+    length.map_or(0, |length: usize| end + 4 + length)
+}
+
 /// Sends these bytes, then reads until the other side closes or has said enough. `None`: it closed without an answer.
 pub fn exchange(address: SocketAddr, request: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -92,7 +102,7 @@ pub fn exchange(address: SocketAddr, request: &[u8]) -> Option<Reply> {
     let mut all = vec![];
     let mut buffer = [0; 16 * 1024];
     let mut told = false;
-    while all.len() < ENOUGH {
+    while all.len() < ENOUGH || all.len() < told_length(&all) {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(got) => all.extend_from_slice(&buffer[..got]),

@@ -51,6 +51,9 @@ mod together;
 /// Every format over HTTP.
 mod formats;
 
+/// Both sizes of HLS at once.
+mod hls;
+
 /// Kick, and slow viewers.
 mod viewers;
 

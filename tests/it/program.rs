@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     http::{self, Reply, Viewer},
     media,
-    rig::{Aerial, Home, LONG, have, signal},
+    rig::{Aerial, Home, LONG, have, have_alone, signal},
     sound,
 };
 
@@ -441,7 +441,7 @@ fn pictures_stand_where_the_layout_says_and_fade_without_a_new_encoder() {
 
 #[test]
 fn sounds_are_mixed_as_their_strips_say() {
-    if !have("sounds_are_mixed_as_their_strips_say", media::NEEDS) {
+    if !have_alone("sounds_are_mixed_as_their_strips_say", media::NEEDS) {
         return;
     }
     let home = Home::new();

@@ -3,7 +3,7 @@
 
 use crate::{
     browser::{self, Browser},
-    rig::{Aerial, have, viewers},
+    rig::{Aerial, have_alone, viewers},
 };
 
 /// Words of the address and of the page, whether the browser plays a film, and how the list of viewers names it.
@@ -16,7 +16,7 @@ const WAYS: [(&str, &str, bool, &str, &str); 5] = [
 ];
 
 fn the_page_plays_by_each_way(story: &str, browser: &str, program: &str) {
-    if !have(story, &[browser::NEEDS, &[program]].concat()) {
+    if !have_alone(story, &[browser::NEEDS, &[program]].concat()) {
         return;
     }
     let mut aerial = Aerial::live(&["--video", "test", "--audio", "tone", "--size", "320x180"]);

@@ -7,9 +7,10 @@
 //!
 //! A rendition follows its muxer only while somebody asks for it. The first playlist gives each viewer a folder of its
 //! own (`/hls/NAME/full.m3u8`, `/hls/NAME/full/s12.m4s`), so that it can be listed, counted and let go; what is in the
-//! folders is the same memory for all. Like the endless streams it is written to the socket itself.
+//! folders is the same memory for all. All renditions are cut at the same times, by one plan. Like the endless streams it is written to the socket itself.
 
 mod answer;
+mod plan;
 mod playlist;
 mod rendition;
 mod sessions;
@@ -73,6 +74,8 @@ impl Hls {
                 encoders,
                 on_air: on_air.clone(),
                 zero: Arc::default(),
+                plan: Arc::default(),
+                joining: Arc::default(),
             },
             renditions: RENDITIONS.map(|(name, format)| Rendition::new(name, format)),
             sessions: Sessions::new(audience, Patience::default()),
@@ -151,13 +154,17 @@ impl Hls {
         let encoders = &self.supplies.encoders;
         let tracks = encoders.tracks();
         if !request.head_only {
-            // Players look at one for a moment and then take another: both begin now, so that what one of them lacks the
-            // other does not lack too. What nobody takes ends by itself.
-            for rendition in &self.renditions {
-                if tracks.video || rendition.format != Format::Mp4Low {
-                    rendition.ask();
-                }
-            }
+            // Players look at one for a moment and then take another: both begin now, with the same frame. What nobody
+            // takes ends by itself.
+            let all = || {
+                let all = self.renditions.iter();
+                all.filter(|r| tracks.video || r.format != Format::Mp4Low)
+            };
+            // Told of all before the first begins.
+            let mut plan = self.supplies.plan.lock();
+            all().for_each(|rendition| plan.want(rendition.format));
+            drop(plan);
+            all().for_each(|rendition| rendition.ask());
         }
         let text = playlist::master(&encoders.settings(), tracks, &Sessions::name());
         Answer::playlist(text)

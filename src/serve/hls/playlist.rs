@@ -186,7 +186,7 @@ fn date(at: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::window::tests::fill, *};
+    use super::{super::plan::tests::plan, super::window::tests::fill, *};
     use bytes::Bytes;
 
     const BOTH: Tracks = Tracks {
@@ -227,9 +227,9 @@ mod tests {
 
     #[test]
     fn the_list_tells_segments_parts_and_what_comes_next() {
-        let mut window = Window::default();
-        window.begin(Bytes::new(), None);
-        fill(&mut window, 0, 66);
+        let (mut window, mut plan) = (Window::default(), plan(0));
+        window.begin(Bytes::new());
+        fill(&mut window, &mut plan, 0, 66);
         let zero = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let text = media(&window, "full", Duration::from_secs(2), zero);
         let expected = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n\
@@ -249,13 +249,16 @@ mod tests {
 
     #[test]
     fn a_new_encoder_is_told_with_its_head() {
-        let mut window = Window::default();
-        window.begin(Bytes::new(), None);
-        fill(&mut window, 0, 41);
-        window.begin(Bytes::new(), None);
-        fill(&mut window, 40, 41);
+        let (mut window, mut plan) = (Window::default(), plan(0));
+        window.begin(Bytes::new());
+        fill(&mut window, &mut plan, 0, 46);
+        plan.leave();
+        plan.begin(Duration::from_secs(6), Duration::from_millis(500), vec![]);
+        plan.join();
+        window.begin(Bytes::new());
+        fill(&mut window, &mut plan, 60, 41);
         let text = media(&window, "low", Duration::from_secs(2), UNIX_EPOCH);
-        let again = "low/s1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"low/i2.mp4\"\n";
+        let again = "low/s2.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"low/i2.mp4\"\n";
         assert!(text.contains(again), "{text}");
     }
 

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
+use super::plan::Plan;
 use crate::mux::Chunk;
 
 /// The longest part: five chunks, and how far sound and picture are apart in them. Viewers are three parts behind the newest, as the standard (RFC 8216bis) wants it.
@@ -15,12 +16,6 @@ const PART_LEAST: Duration = Duration::from_millis(468);
 const LISTED: usize = 6;
 /// Complete segments that are kept: those who are slow may still ask for what was listed when they looked.
 const KEPT: usize = LISTED + 3;
-/// No shorter than this, even where there is a key frame.
-const SEGMENT_LEAST: Duration = Duration::from_millis(850);
-/// But at first a player needs something to begin with.
-const FIRST_SEGMENT: Duration = Duration::from_millis(400);
-/// A key frame that is asked for does not come sooner than this.
-const KEY_COMES: Duration = Duration::from_millis(150);
 /// What is left of a segment after its last whole chunk may be as good as nothing, but no part lasts no time.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -45,6 +40,8 @@ pub(super) struct Segment {
     pub(super) epoch: u64,
     /// Whether it has nothing to do with the one before.
     pub(super) discontinuity: bool,
+    /// Discontinuities before it.
+    gone: u64,
 }
 
 impl Segment {
@@ -84,11 +81,6 @@ pub(super) struct Window {
     next_part: u64,
     epoch: u64,
     heads: VecDeque<(u64, Bytes)>,
-    /// Discontinuities of segments that are no longer kept.
-    gone: u64,
-    /// Segments completed since the last beginning.
-    completed: u64,
-    least: Duration,
     longest_part: Duration,
 }
 
@@ -102,33 +94,27 @@ impl Default for Window {
             next_part: 0,
             epoch: 0,
             heads: VecDeque::new(),
-            gone: 0,
-            completed: 0,
-            least: SEGMENT_LEAST,
             longest_part: PART_TARGET,
         }
     }
 }
 
 impl Window {
-    /// A muxer has begun: what comes now needs this head. Where every chunk is a place to begin (sound alone), segments
-    /// are to be as long as `whole`.
-    pub(super) fn begin(&mut self, head: Bytes, whole: Option<Duration>) {
+    /// A muxer has begun: what comes now needs this head.
+    pub(super) fn begin(&mut self, head: Bytes) {
         // What was not told of yet is lost with the muxer.
         if self.open.take().is_some() {
             self.next_part += 1;
         }
         self.close_segment();
         self.epoch += 1;
-        self.completed = 0;
-        self.least = whole.unwrap_or(SEGMENT_LEAST);
         self.heads.push_back((self.epoch, head));
     }
 
     /// Forget everything; numbers go on.
     pub(super) fn clear(&mut self) {
-        let all = self.complete.drain(..).chain(self.growing.take());
-        self.gone += all.filter(|s| s.discontinuity).count() as u64;
+        self.complete.clear();
+        self.growing = None;
         if self.open.take().is_some() {
             self.next_part += 1;
         }
@@ -137,13 +123,15 @@ impl Window {
     }
 
     /// Take the next chunk; whether there is something new to tell.
-    pub(super) fn take(&mut self, chunk: Chunk) -> bool {
+    pub(super) fn take(&mut self, chunk: Chunk, plan: &mut Plan) -> bool {
         let Chunk { pts, key, data } = chunk;
         let mut new = false;
+        let cut = key.then(|| plan.cut(pts)).flatten();
+        let cut = cut.filter(|cut| cut.number >= self.next_segment);
         if let Some(open) = &self.open {
             let length = pts.saturating_sub(open.begin);
             let step = pts.saturating_sub(open.last);
-            let ends = key && self.length(pts) >= self.least();
+            let ends = cut.is_some();
             if ends || length >= PART_LEAST || length + step > PART_TARGET {
                 self.close_part(pts);
                 new = true;
@@ -158,18 +146,27 @@ impl Window {
             return new;
         }
         if self.growing.is_none() {
-            if !key {
+            let last = self.complete.back().map(|s| (s.number, s.epoch));
+            let follows = last.is_some_and(|(_, epoch)| epoch == self.epoch);
+            // The first of a muxer begins where the others do, or with the next.
+            let Some(cut) = cut.filter(|cut| follows || plan.is_in_time(cut, pts)) else {
                 return new;
+            };
+            let next = last.is_some_and(|(number, _)| number + 1 == cut.number);
+            if !(next && (follows || cut.discontinuity)) {
+                // A list has no holes.
+                self.complete.clear();
+                self.forget_heads();
             }
             self.growing = Some(Segment {
-                number: self.next_segment,
+                number: cut.number,
                 begin: pts,
                 parts: vec![],
                 epoch: self.epoch,
-                discontinuity: self.next_segment > 0
-                    && self.complete.back().is_none_or(|s| s.epoch != self.epoch),
+                discontinuity: cut.discontinuity,
+                gone: cut.gone,
             });
-            self.next_segment += 1;
+            self.next_segment = cut.number + 1;
         }
         self.open = Some(Open {
             begin: pts,
@@ -201,37 +198,19 @@ impl Window {
         };
         if segment.parts.is_empty() {
             // Nobody was told of it.
-            self.next_segment = segment.number;
             return;
         }
         self.complete.push_back(segment);
-        self.completed += 1;
-        if self.complete.len() > KEPT
-            && let Some(old) = self.complete.pop_front()
-        {
-            self.gone += u64::from(old.discontinuity);
+        if self.complete.len() > KEPT {
+            self.complete.pop_front();
         }
+        self.forget_heads();
+    }
+
+    /// Those that no segment needs any more.
+    fn forget_heads(&mut self) {
         let oldest = self.complete.front().map_or(self.epoch, |s| s.epoch);
         self.heads.retain(|(epoch, _)| *epoch >= oldest);
-    }
-
-    /// Whether one of the first segments is nearly long enough, so that only a key frame is missing to complete it.
-    pub(super) fn wants_key(&self) -> bool {
-        let last = self.open.as_ref().map(|open| open.last);
-        self.completed < 2 && last.is_some_and(|last| self.length(last) + KEY_COMES >= self.least())
-    }
-
-    fn least(&self) -> Duration {
-        match self.completed {
-            0 => FIRST_SEGMENT,
-            _ => self.least,
-        }
-    }
-
-    /// How long the growing segment is at this time.
-    fn length(&self, pts: Duration) -> Duration {
-        let growing = self.growing.as_ref();
-        growing.map_or(Duration::ZERO, |s| pts.saturating_sub(s.begin))
     }
 
     /// Whether a player finds something to begin with: a whole segment.
@@ -287,9 +266,8 @@ impl Window {
 
     /// Discontinuities before the list.
     pub(super) fn discontinuities(&self) -> u64 {
-        let first = self.first();
-        let kept = self.complete.iter().take_while(|s| s.number < first);
-        self.gone + kept.filter(|s| s.discontinuity).count() as u64
+        let first = self.listed().next().or(self.growing.as_ref());
+        first.map_or(0, |s| s.gone)
     }
 
     /// The longest part there was.
@@ -327,17 +305,31 @@ impl Window {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
+    use super::{super::plan::tests::plan, *};
 
-    /// Chunks of 100 ms with a key frame every two seconds, beginning at number `from`.
-    pub(in super::super) fn fill(window: &mut Window, from: u64, count: u64) -> Vec<bool> {
+    const FIRST: Duration = Duration::from_millis(500);
+
+    fn chunk(n: u64, key: bool) -> Chunk {
+        Chunk {
+            pts: Duration::from_millis(n * 100),
+            key,
+            data: Bytes::from(n.to_string()),
+        }
+    }
+
+    /// Chunks of 100 ms with a key frame every two seconds, beginning at number `from`. The first segments are as long as
+    /// the others, for there are no other key frames.
+    pub(in super::super) fn fill(
+        window: &mut Window,
+        plan: &mut Plan,
+        from: u64,
+        count: u64,
+    ) -> Vec<bool> {
         (from..from + count)
             .map(|n| {
-                window.take(Chunk {
-                    pts: Duration::from_millis(n * 100),
-                    key: n % 20 == 0,
-                    data: Bytes::from(n.to_string()),
-                })
+                let new = window.take(chunk(n, n % 20 == 0), plan);
+                plan.due(Duration::from_millis(n * 100));
+                new
             })
             .collect()
     }
@@ -348,10 +340,10 @@ pub(super) mod tests {
 
     #[test]
     fn segments_begin_at_key_frames_and_parts_are_half_a_second() {
-        let mut window = Window::default();
-        window.begin(Bytes::from_static(b"head"), None);
+        let (mut window, mut plan) = (Window::default(), plan(2000));
+        window.begin(Bytes::from_static(b"head"));
         // The first key frame is number 20.
-        fill(&mut window, 13, 28);
+        fill(&mut window, &mut plan, 13, 28);
         assert_eq!(numbers(&window), [0]);
         let segment = window.listed().next().unwrap();
         assert_eq!(segment.begin, Duration::from_secs(2));
@@ -368,63 +360,15 @@ pub(super) mod tests {
         assert_eq!(window.segment(2), Found::Nowhere);
         assert_eq!(window.part(4), Found::Soon);
         assert_eq!(window.part(5), Found::Nowhere);
-        assert!(fill(&mut window, 41, 5)[4], "a part is there");
+        assert!(fill(&mut window, &mut plan, 41, 5)[4], "a part is there");
         assert!(matches!(window.part(4), Found::Pieces(p) if p.len() == 5));
     }
 
     #[test]
-    fn the_first_segments_are_short_and_key_frames_are_wanted_for_them() {
-        let mut window = Window::default();
-        window.begin(Bytes::new(), None);
-        let mut next = 0;
-        let mut until_wanted = |window: &mut Window| {
-            let from = next;
-            loop {
-                // One that is asked for is in the chunk after the next.
-                let key = next == 0 || from > 0 && next == from + 1;
-                let chunk = Chunk {
-                    pts: Duration::from_millis(next * 100),
-                    key,
-                    data: Bytes::new(),
-                };
-                window.take(chunk);
-                next += 1;
-                if next > from + 2 && window.wants_key() {
-                    return next - from;
-                }
-                if next - from > 50 {
-                    return 0;
-                }
-            }
-        };
-        assert_eq!(until_wanted(&mut window), 4);
-        assert_eq!(until_wanted(&mut window), 9);
-        assert_eq!(
-            until_wanted(&mut window),
-            0,
-            "the usual ones come by themselves"
-        );
-        assert!(window.is_ready());
-    }
-
-    #[test]
-    fn a_key_frame_too_soon_does_not_end_a_segment() {
-        let mut window = Window::default();
-        window.begin(Bytes::new(), None);
-        fill(&mut window, 0, 21);
-        window.take(Chunk {
-            pts: Duration::from_millis(2300),
-            key: true,
-            data: Bytes::new(),
-        });
-        assert_eq!(numbers(&window), [0]);
-    }
-
-    #[test]
     fn a_player_can_wait_for_a_part_and_is_told_when_it_asks_too_far_ahead() {
-        let mut window = Window::default();
-        window.begin(Bytes::new(), None);
-        fill(&mut window, 0, 46);
+        let (mut window, mut plan) = (Window::default(), plan(0));
+        window.begin(Bytes::new());
+        fill(&mut window, &mut plan, 0, 46);
         // Segments 0 and 1 are complete, 2 has one part.
         assert_eq!(window.tells(1, None), Some(true));
         assert_eq!(window.tells(2, None), Some(false));
@@ -435,10 +379,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_key_frame_that_was_not_planned_does_not_end_a_segment() {
+        let (mut window, mut plan) = (Window::default(), plan(0));
+        window.begin(Bytes::new());
+        fill(&mut window, &mut plan, 0, 21);
+        window.take(chunk(23, true), &mut plan);
+        assert_eq!(numbers(&window), [0]);
+    }
+
+    #[test]
     fn what_is_kept_is_bounded_and_numbers_go_on_over_restarts() {
-        let mut window = Window::default();
-        window.begin(Bytes::from_static(b"1"), None);
-        fill(&mut window, 0, 20 * 30 + 1);
+        let (mut window, mut plan) = (Window::default(), plan(0));
+        window.begin(Bytes::from_static(b"1"));
+        fill(&mut window, &mut plan, 0, 20 * 30 + 1);
         assert_eq!(numbers(&window), [24, 25, 26, 27, 28, 29]);
         assert!(
             matches!(window.segment(21), Found::Pieces(_)),
@@ -447,39 +400,101 @@ pub(super) mod tests {
         assert_eq!(window.segment(20), Found::Nowhere);
         assert_eq!(window.first(), 24);
 
-        window.begin(Bytes::from_static(b"2"), None);
-        fill(&mut window, 20 * 100, 41);
+        let again = |plan: &mut Plan, at| {
+            plan.leave();
+            plan.begin(Duration::from_secs(at), FIRST, vec![]);
+            plan.join();
+        };
+        again(&mut plan, 200);
+        window.begin(Bytes::from_static(b"2"));
+        fill(&mut window, &mut plan, 20 * 100, 41);
         let last: Vec<_> = window.listed().collect();
-        assert_eq!(last[5].number, 31);
+        // One chunk of number 30 was there, of which nobody was told.
+        assert_eq!(last[0].number, 31, "a list has no holes");
         assert_eq!(
-            (last[3].discontinuity, last[4].discontinuity),
-            (false, true)
+            (last[0].discontinuity, last[1].discontinuity),
+            (true, false)
         );
-        assert!(matches!(window.head(1), Found::Pieces(_)));
-        fill(&mut window, 20 * 102 + 1, 20 * 10);
         assert_eq!(window.head(1), Found::Nowhere, "nobody needs it any more");
-        assert_eq!(window.discontinuities(), 1);
+        assert_eq!(window.discontinuities(), 0, "before the list");
+
+        // Five more chunks are a part, and with that number 33 is one.
+        fill(&mut window, &mut plan, 20 * 102 + 1, 6);
+        again(&mut plan, 300);
+        window.begin(Bytes::from_static(b"3"));
+        fill(&mut window, &mut plan, 20 * 150, 21);
+        let last: Vec<_> = window
+            .listed()
+            .map(|s| (s.number, s.discontinuity))
+            .collect();
+        assert_eq!(last, [(31, true), (32, false), (33, false), (34, true)]);
+        assert!(matches!(window.head(2), Found::Pieces(_)));
+        fill(&mut window, &mut plan, 20 * 151 + 1, 20 * 8);
+        assert_eq!(window.discontinuities(), 2);
 
         window.clear();
         assert!(!window.is_ready());
-        window.begin(Bytes::from_static(b"3"), None);
-        fill(&mut window, 0, 21);
-        assert_eq!(numbers(&window), [43]);
+        again(&mut plan, 0);
+        window.begin(Bytes::from_static(b"4"));
+        fill(&mut window, &mut plan, 0, 21);
         assert!(window.listed().next().unwrap().discontinuity);
+        assert_eq!(window.discontinuities(), 2);
+    }
+
+    /// Number and beginning of what two renditions list of the same plan.
+    fn begins(window: &Window) -> Vec<(u64, Duration)> {
+        window.listed().map(|s| (s.number, s.begin)).collect()
     }
 
     #[test]
-    fn sound_alone_is_cut_at_the_given_length() {
+    fn who_joins_later_has_the_same_segments_from_then_on() {
+        let mut plan = plan(0);
+        let (mut full, mut low) = (Window::default(), Window::default());
+        full.begin(Bytes::new());
+        fill(&mut full, &mut plan, 0, 90);
+        // Its encoder began at once, but its first key frame is none that the other has.
+        low.begin(Bytes::new());
+        low.take(chunk(90, true), &mut plan);
+        for n in 91..170 {
+            fill(&mut full, &mut plan, n, 1);
+            low.take(chunk(n, n % 20 == 0), &mut plan);
+        }
+        let begun = begins(&low);
+        assert_eq!(begun[0], (5, Duration::from_secs(10)));
+        assert!(begins(&full).ends_with(&begun));
+        assert_eq!(begun.len(), 3);
+    }
+
+    #[test]
+    fn what_one_rendition_misses_it_does_not_count() {
+        let mut plan = plan(0);
+        let (mut full, mut low) = (Window::default(), Window::default());
+        full.begin(Bytes::new());
+        low.begin(Bytes::new());
+        for n in 0..200 {
+            fill(&mut full, &mut plan, n, 1);
+            // It was too slow for the key frames of 4 and 6 seconds.
+            low.take(chunk(n, n % 20 == 0 && n != 40 && n != 60), &mut plan);
+        }
+        assert_eq!(begins(&full).len(), 6);
+        let begun = begins(&low);
+        assert_eq!(begun[0], (4, Duration::from_secs(8)));
+        assert!(begins(&full).ends_with(&begun));
+    }
+
+    #[test]
+    fn sound_alone_is_cut_by_time() {
+        let mut plan = Plan::default();
+        plan.set(Duration::from_secs(2), Duration::ZERO);
+        plan.begin(Duration::ZERO, FIRST, vec![]);
+        plan.join();
         let mut window = Window::default();
-        window.begin(Bytes::new(), Some(Duration::from_secs(2)));
-        for n in 0..260 {
-            window.take(Chunk {
-                pts: Duration::from_millis(n * 20),
-                key: true,
-                data: Bytes::new(),
-            });
+        window.begin(Bytes::new());
+        for n in 0..60 {
+            window.take(chunk(n, true), &mut plan);
+            plan.due(Duration::from_millis(n * 100));
         }
         let lengths: Vec<_> = window.listed().map(|s| s.duration().as_millis()).collect();
-        assert_eq!(lengths, [400, 2000, 2000]);
+        assert_eq!(lengths, [500, 1000, 2000, 2000]);
     }
 }

@@ -64,10 +64,10 @@ pub fn story(aerial: &Aerial, document: &Path) {
     }
 }
 
-/// Runs a block; status and body of its last request.
+/// Runs a block; status and body of its last request. Those before it are to be done.
 fn ask(aerial: &Aerial, code: &str) -> (String, String) {
-    // After each request a line of its own with the status.
-    let wrapped = "curl() { command curl -sS -w '\\n%{http_code}\\n' \"$@\"; }\nset -eu\n";
+    // Each answer is followed by a line with its status and a sign that is in none.
+    let wrapped = "curl() { command curl -sS -w '\n%{http_code}\u{1e}' \"$@\"; }\nset -eu\n";
     let mut child = Command::new("sh");
     child
         .args(["-c", &format!("{wrapped}{code}")])
@@ -78,8 +78,12 @@ fn ask(aerial: &Aerial, code: &str) -> (String, String) {
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{code}{said}");
     let text = String::from_utf8(out.stdout).unwrap();
-    let (body, status) = text.trim_end().rsplit_once('\n').unwrap();
-    let body = body.rsplit_once("\n").map_or(body, |(_, last)| last);
+    let answers = text.split_terminator('\u{1e}');
+    let answers: Vec<_> = answers.map(|a| a.rsplit_once('\n').unwrap()).collect();
+    let ((body, status), before) = answers.split_last().unwrap();
+    for (body, status) in before {
+        assert!(status.starts_with('2'), "{code}{status} {body}");
+    }
     (status.to_string(), body.to_string())
 }
 

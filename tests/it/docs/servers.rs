@@ -60,17 +60,38 @@ fn camera(port: u16) -> Camera {
     camera
 }
 
+/// Plain files over HTTP.
+fn web_server(port: u16, folder: &Path) -> Server {
+    let mut command = Command::new("python3");
+    command.args(["-m", "http.server", "--bind", "127.0.0.1"]);
+    Server::start(command.arg(port.to_string()).current_dir(folder))
+}
+
+/// A television station: enough of a stream for an example.
+fn make_station(folder: &Path) {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-f", "lavfi", "-i"]);
+    command.args(["testsrc2=size=160x90:rate=25:duration=60"]);
+    command.args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]);
+    command.args(["-hls_time", "1", "-hls_list_size", "0"]);
+    let status = command.arg(folder.join("live.m3u8")).status();
+    assert!(status.unwrap().success(), "live.m3u8");
+}
+
 impl Servers {
     /// Starts them, and waits until what they hold can be had.
     pub fn start() -> Servers {
         let files = Home::new();
         make_files(&files.path(""));
+        make_station(&files.path(""));
         let icecast = Icecast::start();
         let host = icecast.address();
         let (nginx, janus) = (Nginx::new(), Janus::new());
         let mut rest = vec![nginx.start(), janus.start()];
         let (sender, called, calling, rtsp) = (free_port(), free_port(), free_port(), free_port());
         let camera = camera(rtsp);
+        let television = free_port();
+        rest.push(web_server(television, &files.path("")));
         let receiver = format!("srt://127.0.0.1:{called}?mode=listener");
         let caller = format!("srt://127.0.0.1:{calling}?passphrase=PASSPHRASE");
         rest.extend([receiver, caller].map(|from| Transmit::new(from).start()));
@@ -96,6 +117,9 @@ impl Servers {
             live("icecast") && live("rtmp")
         });
         let guests = Aerial::live(&["--video", "guest", "--audio", "guest", "--size", "320x180"]);
+        wait_for("the web server", || {
+            TcpStream::connect(("127.0.0.1", television)).is_ok()
+        });
         wait_for("the camera", || {
             TcpStream::connect(("127.0.0.1", rtsp)).is_ok()
         });
@@ -107,6 +131,10 @@ impl Servers {
                 format!("rtsp://127.0.0.1:{rtsp}"),
             ),
             ("http://other.example.org:8080", feed.link("")),
+            (
+                "http://tv.example.org",
+                format!("http://127.0.0.1:{television}"),
+            ),
             ("http://radio.example.org:8000", format!("http://{host}")),
             ("rtmp://live.example.org/live/film", nginx.url("live/film")),
             ("rtmp://live.example.org/live/KEY", nginx.url("live/KEY")),

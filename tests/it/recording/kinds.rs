@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use super::SMALL;
 use crate::{
     media,
-    rig::{Aerial, Home, have},
+    rig::{Aerial, Home, have, have_alone},
     sound,
 };
 
@@ -181,7 +181,7 @@ fn beeps(file: &Path) -> Vec<f64> {
 
 #[test]
 fn picture_and_sound_are_together_in_every_kind_of_file() {
-    if !have(
+    if !have_alone(
         "picture_and_sound_are_together_in_every_kind_of_file",
         media::NEEDS,
     ) {
