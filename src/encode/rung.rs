@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -31,10 +31,9 @@ const RAW_AUDIO_QUEUE: u64 = 25;
 
 /// Between two key frames that were asked for; what each row of the codec table sets.
 pub(super) const KEY_LIMIT: gst::ClockTime = gst::ClockTime::from_mseconds(500);
-/// Between the first key frame of encoders that begin together and the first that is asked for: who waits for both to
-/// begin with a segment is not to wait long. `EARLY_LIMIT` is less by more than a frame.
+/// Between the first key frame of encoders that begin together and the second: who waits for a whole segment is not to
+/// wait long.
 pub(super) const FIRST_KEYS: gst::ClockTime = gst::ClockTime::from_mseconds(250);
-const EARLY_LIMIT: gst::ClockTime = gst::ClockTime::from_mseconds(150);
 /// The property that limits key frames.
 const LIMIT: &str = "min-force-key-unit-interval";
 /// Longest time between two whole pictures of the GIF.
@@ -109,7 +108,6 @@ pub(super) struct Rung {
     /// When the last key frame was, and when the next one is to be that was asked for ahead.
     last_key: LastKey,
     planned: Planned,
-    plans: AtomicU64,
 }
 
 impl Rung {
@@ -144,9 +142,6 @@ impl Rung {
             .by_name("encoder")
             .ok_or("the codec's row names no encoder")?;
         let raw = gst_app::AppSrc::builder().name("raw").build();
-        if gate.is_some() {
-            limit_keys(&element, EARLY_LIMIT);
-        }
         let planned = Planned::default();
         if codec.media == MediaKind::Video {
             attend(&raw, &element, gate, planned.clone());
@@ -212,7 +207,6 @@ impl Rung {
             counters,
             last_key,
             planned,
-            plans: AtomicU64::new(0),
         })
     }
 
@@ -237,10 +231,6 @@ impl Rung {
 
     /// Make the first frame from this time on a key frame.
     pub(super) fn plan_key_frame(&self, at: gst::ClockTime) {
-        // The first may come early.
-        if self.plans.fetch_add(1, Relaxed) > 0 {
-            limit_keys(&self.element, KEY_LIMIT);
-        }
         self.planned.lock().insert(at);
     }
 
@@ -275,6 +265,8 @@ fn limit_keys(encoder: &gst::Element, limit: gst::ClockTime) {
 fn attend(raw: &gst_app::AppSrc, encoder: &gst::Element, gate: Option<Gate>, planned: Planned) {
     let pad = raw.static_pad("src").expect("an appsrc has a source pad");
     let encoder = encoder.downgrade();
+    // Set while the limit is lifted for the frame before.
+    let lifted = AtomicBool::new(false);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         let segment = pad.sticky_event::<gst::event::Segment>(0);
         let segment = segment.as_ref().map(|event| event.segment());
@@ -284,8 +276,10 @@ fn attend(raw: &gst_app::AppSrc, encoder: &gst::Element, gate: Option<Gate>, pla
             .and_then(|b| segment?.to_running_time(b.pts()));
         let from = gate.as_ref().map(|gate| gate.get());
         match (from, time) {
-            (None, Some(time)) => due(&encoder, &planned, time),
-            (Some(Some(from)), Some(time)) if time >= *from => due(&encoder, &planned, time),
+            (None, Some(time)) => due(&encoder, &planned, &lifted, time),
+            (Some(Some(from)), Some(time)) if time >= *from => {
+                due(&encoder, &planned, &lifted, time);
+            }
             (None, None) => (),
             (Some(_), _) => return gst::PadProbeReturn::Handled,
         }
@@ -293,14 +287,30 @@ fn attend(raw: &gst_app::AppSrc, encoder: &gst::Element, gate: Option<Gate>, pla
     });
 }
 
-fn due(encoder: &gst::glib::WeakRef<gst::Element>, planned: &Planned, time: gst::ClockTime) {
+/// A planned key frame is made whatever was made before it: others are made for the same time elsewhere.
+fn due(
+    encoder: &gst::glib::WeakRef<gst::Element>,
+    planned: &Planned,
+    lifted: &AtomicBool,
+    time: gst::ClockTime,
+) {
     let mut planned = planned.lock();
     let before = planned.len();
     planned.retain(|at| *at > time);
     let due = planned.len() < before;
     drop(planned);
-    if let (true, Some(encoder)) = (due, encoder.upgrade()) {
-        force(&encoder);
+    if !due && !lifted.load(Relaxed) {
+        return;
+    }
+    if let Some(encoder) = encoder.upgrade() {
+        // The frame goes from here to the encoder in this thread, so the limit is there again for the next one.
+        lifted.store(due, Relaxed);
+        if due {
+            limit_keys(&encoder, gst::ClockTime::ZERO);
+            force(&encoder);
+        } else {
+            limit_keys(&encoder, KEY_LIMIT);
+        }
     }
 }
 
