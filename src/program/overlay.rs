@@ -51,7 +51,8 @@ impl Overlay {
 
     fn put_logo(&self, element: &gst::Element, logo: Option<&Logo>) -> Result<(), StudioError> {
         let Some(logo) = logo else {
-            element.set_property("location", None::<&str>);
+            // No location would be a file without a name to the element, which says CRITICAL.
+            element.set_property("alpha", 0.0);
             return Ok(());
         };
         let (own_width, own_height) = measure(&logo.path)?;

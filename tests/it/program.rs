@@ -432,6 +432,10 @@ fn pictures_stand_where_the_layout_says_and_fade_without_a_new_encoder() {
     let seen = capture(&aerial, "fill", 2.0);
     assert!(is(colour(&seen, 0.25, 0.05), "red") && is(colour(&seen, 0.75, 0.05), "dark"));
     assert!(is(colour(&seen, 0.07, 0.88), "white"));
+    let text = json!({"text": {"text": "no logo"}});
+    ask(&aerial, "PUT", "/api/v1/overlays", text);
+    let seen = capture(&aerial, "unmarked", 2.0);
+    assert!(!is(colour(&seen, 0.07, 0.88), "white"));
     // One encoder through all of it, made once.
     let status = aerial.wait_anew("the status", |_| true);
     let encoders = status["encoders"].as_array().unwrap();
