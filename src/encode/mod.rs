@@ -23,8 +23,8 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-pub(crate) use ability::find_out;
 pub use ability::{Ability, Unable, ability, known_ability};
+pub(crate) use ability::{Trials, find_out};
 pub use codec::{CODECS, Codec, Encoder, Fill, Place, Stills};
 pub use ladder::{Format, RungId, Size, Tracks};
 pub use packet::{Packet, PacketFeed, PacketStream, Track};

@@ -77,6 +77,7 @@ struct Inner {
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
     address: SocketAddr,
+    _trials: encode::Trials,
 }
 
 enum Order {
@@ -143,7 +144,7 @@ impl Studio {
         };
         let program = Program::start(&options.encoding, tracks, refuse())?;
         let encoders = Encoders::new(program.out().clone(), options.encoding.clone(), refuse());
-        encode::find_out({
+        let trials = encode::find_out({
             let tell = tell(&events);
             move || tell(Event::Abilities)
         });
@@ -265,6 +266,7 @@ impl Studio {
             orders,
             shared,
             address,
+            _trials: trials,
         })))
     }
 
