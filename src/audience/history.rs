@@ -82,14 +82,10 @@ impl Visit {
 #[derive(Default)]
 pub(super) struct History {
     visits: VecDeque<Visit>,
-    count: u64,
-    bytes: u64,
 }
 
 impl History {
     pub(super) fn add(&mut self, visit: Visit) {
-        self.count += 1;
-        self.bytes += visit.bytes;
         if self.visits.len() == MOST {
             self.visits.pop_front();
         }
@@ -98,11 +94,6 @@ impl History {
 
     pub(super) fn visits(&self) -> impl Iterator<Item = &Visit> {
         self.visits.iter()
-    }
-
-    /// How many ended, also those forgotten, and their bytes.
-    pub(super) fn totals(&self) -> (u64, u64) {
-        (self.count, self.bytes)
     }
 }
 
@@ -180,13 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_visits_are_forgotten_and_still_counted() {
+    fn the_oldest_visits_are_forgotten_first() {
         let mut history = History::default();
         for id in 0..MOST as u64 + 5 {
             history.add(Visit::of(&viewer(id, ""), Some(End::Left)));
         }
         assert_eq!(history.visits().count(), MOST);
         assert_eq!(history.visits().next().map(|v| v.id), Some(5));
-        assert_eq!(history.totals().0, MOST as u64 + 5);
     }
 }

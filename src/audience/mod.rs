@@ -224,17 +224,6 @@ impl Audience {
         self.0.list.lock().peak
     }
 
-    /// How many have come so far, bytes that they have taken.
-    pub fn totals(&self) -> (u64, u64) {
-        let list = self.0.list.lock();
-        let there = list.viewers.values().map(|e| e.viewer.counters.bytes());
-        let (visits, bytes) = list.history.totals();
-        (
-            visits + list.viewers.len() as u64,
-            bytes + there.sum::<u64>(),
-        )
-    }
-
     /// Let a viewer go; `false` if there is none of that number.
     pub fn kick(&self, id: ViewerId) -> bool {
         let mut list = self.0.list.lock();
@@ -458,7 +447,6 @@ mod tests {
         assert_eq!(ends, [&gone[..], &[None]].concat());
         assert_eq!((&*visits[0].note, visits[0].bytes), ("a friend", 500));
         assert!(visits.iter().all(|v| v.left.is_some() == v.end.is_some()));
-        assert_eq!(audience.totals(), (4, 500));
         audience.begin();
         assert_eq!(audience.visits().len(), 1, "one is still there");
         drop(here);

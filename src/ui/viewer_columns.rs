@@ -73,6 +73,23 @@ fn cells(make: impl Fn(&gtk::ListItem) -> gtk::Widget + 'static) -> gtk::SignalL
     factory
 }
 
+/// Whenever a cell gets another viewer, tell its widget.
+fn on_bind<W: IsA<gtk::Widget>>(
+    factory: &gtk::SignalListItemFactory,
+    tell: impl Fn(&ViewerItem, &W) + 'static,
+) {
+    factory.connect_bind(move |_, item| {
+        let item = item
+            .downcast_ref::<gtk::ListItem>()
+            .expect("a column view makes list items");
+        let viewer = item.item().and_downcast::<ViewerItem>();
+        let widget = item.child().and_downcast::<W>();
+        if let (Some(viewer), Some(widget)) = (viewer, widget) {
+            tell(&viewer, &widget);
+        }
+    });
+}
+
 /// Show a property of the viewer in this cell.
 fn show(item: &gtk::ListItem, property: &str, widget: &gtk::Label, target: &str) {
     item.property_expression("item")
@@ -119,15 +136,7 @@ fn kick_cell() -> gtk::SignalListItemFactory {
         button.set_valign(gtk::Align::Center);
         button.upcast()
     });
-    factory.connect_bind(|_, item| {
-        let item = item
-            .downcast_ref::<gtk::ListItem>()
-            .expect("a column view makes list items");
-        let viewer = item.item().and_downcast::<ViewerItem>();
-        let button = item.child().and_downcast::<gtk::Button>();
-        let (Some(viewer), Some(button)) = (viewer, button) else {
-            return;
-        };
+    on_bind(&factory, |viewer, button: &gtk::Button| {
         // The target goes first: an action of that name without one does not exist.
         button.set_action_target_value(Some(&viewer.id().to_variant()));
         button.set_action_name(Some("win.kick"));
@@ -147,15 +156,7 @@ fn more_cell() -> gtk::SignalListItemFactory {
         button.set_valign(gtk::Align::Center);
         button.upcast()
     });
-    factory.connect_bind(|_, item| {
-        let item = item
-            .downcast_ref::<gtk::ListItem>()
-            .expect("a column view makes list items");
-        let viewer = item.item().and_downcast::<ViewerItem>();
-        let button = item.child().and_downcast::<gtk::MenuButton>();
-        let (Some(viewer), Some(button)) = (viewer, button) else {
-            return;
-        };
+    on_bind(&factory, |viewer, button: &gtk::MenuButton| {
         let menu = gio::Menu::new();
         for (label, action) in [
             (gettext("Write a note…"), "win.note"),

@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long before its time a key frame is asked for: longer than a chunk is under way, so that it comes in time, and no
 /// longer than who joins may have to wait.
 const AHEAD: Duration = Duration::from_millis(700);
-/// Cuts closer than this cannot both have a key frame.
+/// Cuts are no closer than this: key frames cost bits.
 const APART: Duration = Duration::from_millis(450);
 /// Cuts that are kept: more than renditions are ever apart.
 const KEPT: usize = 16;
