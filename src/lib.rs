@@ -19,7 +19,7 @@
 //! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`now_playing`], [`title`] | the line that says what plays now; where it comes from unless it is typed: a file, the music player |
 //! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
-//! | [`audience`] | who is watching, over every transport; kick |
+//! | [`audience`] | who is watching and who was, over every transport; kick, ban |
 //! | [`stats`] | the status object, counters to rates, and the health line |
 //! | [`settings`] | profiles (TOML) and the API token |
 //! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
