@@ -46,13 +46,17 @@ fn listeners_of_relays_are_listed_and_let_go_like_all_others() {
     aerial.wait("both relays to have the mount", |_| {
         !one.tells("live.webm").is_null() && !two.tells("live.webm").is_null()
     });
-    let mut listeners: Vec<Probe> = [&master, &one, &one, &two, &two, &two]
-        .iter()
-        .map(|server| Probe::open(&server.link()))
-        .collect();
-    for listener in &listeners {
-        listener.wait_packets();
-    }
+    // Who comes later has the higher number, but only if the others are listed before.
+    let listen = |server: &Icecast| {
+        let probe = Probe::open(&server.link());
+        probe.wait_packets();
+        probe
+    };
+    let mut listeners: Vec<Probe> = [&master, &one, &one].map(listen).into();
+    aerial.wait("the first three to be listed", |s| {
+        viewers(s, "icecast").len() == 3
+    });
+    listeners.extend([&two, &two, &two].map(listen));
     let listed = aerial.wait("all six and nobody else to be listed", |s| {
         viewers(s, "icecast").len() == 6
     });
