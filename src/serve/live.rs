@@ -2,23 +2,28 @@
 //! Endless streams over a plain socket: `/live.webm` and its like.
 //!
 //! A viewer is a place in the muxer's ring and a socket. What all viewers get is the same memory; per viewer and
-//! chunk there is one system call. A viewer whose socket takes nothing keeps its place until the ring moves on; then
-//! it continues at the newest key frame, and after [`STALL`] without a byte it is let go.
+//! chunk there is one system call. Who joins catches up in a task of its own, which ends as soon as there is nothing
+//! more to send: from then on a [pump](Pumps) sends to all such viewers in turn.
+
+mod pump;
+mod viewer;
 
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
+pub(super) use pump::Pumps;
+use viewer::Viewer;
+
 use super::{
     Shared,
     icy::{self, Weaver},
-    unsent::Unsent,
 };
 use crate::{
-    audience::{Banned, Guard, Transport, Who},
+    audience::{Banned, Transport, Who},
     encode::Format,
-    mux::{Chunk, ChunkFeed, Container},
+    mux::Container,
 };
 
 /// What a viewer asked for.
@@ -32,12 +37,8 @@ pub(super) struct Request {
     pub(super) agent: String,
 }
 
-/// A viewer whose connection takes nothing for this long is let go.
-const STALL: Duration = Duration::from_secs(20);
 /// A stream that cannot begin within this time will not (no encoder, for instance).
 const BEGIN: Duration = Duration::from_secs(10);
-/// Chunks taken from the ring at once: enough to catch up quickly, few enough to skip soon.
-const BATCH: usize = 16;
 /// Of pictures that come one by one, no more than this may wait in the system: what is sent next is the newest.
 const PICTURES_WAIT: u32 = 16 << 10;
 
@@ -104,26 +105,19 @@ pub(super) async fn serve(
     let Some(header) = header else {
         return refuse(&mut socket, head_only, "503 Service Unavailable", NOT_BEGUN).await;
     };
-    let sent = async {
-        let mut viewer = Sender {
-            socket: &socket,
-            unsent: [Bytes::from(head), header].into_iter().collect(),
-            weaver: icy.then(|| Weaver::new(shared.now_playing.subscribe())),
-            guard: &guard,
-        };
-        let mut feed = lease.subscribe();
-        viewer.run(&mut feed).await
+    let feed = lease.subscribe();
+    let mut viewer = Viewer {
+        socket,
+        unsent: [Bytes::from(head), header].into_iter().collect(),
+        weaver: icy.then(|| Weaver::new(shared.now_playing.subscribe())),
+        feed,
+        stuck: None,
+        guard,
+        lease,
     };
-    let end = tokio::select! {
-        end = sent => end,
-        () = guard.kicked() => End::Over,
-    };
-    match end {
-        End::Over => {
-            let _ = tokio::time::timeout(Duration::from_secs(1), socket.shutdown()).await;
-        }
-        End::Gone => (),
-        End::Slow => shared.audience.let_slow_go(guard.id()),
+    match viewer.catch_up().await {
+        None => shared.pumps.hand(viewer),
+        Some(end) => viewer.part(end),
     }
 }
 
@@ -146,72 +140,4 @@ async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence:
     );
     let _ = socket.write_all(answer.as_bytes()).await;
     let _ = socket.shutdown().await;
-}
-
-/// How a stream to one viewer ended.
-enum End {
-    /// There is no more.
-    Over,
-    /// The viewer closed the connection.
-    Gone,
-    /// The viewer took nothing for too long.
-    Slow,
-}
-
-struct Sender<'a> {
-    socket: &'a TcpStream,
-    unsent: Unsent,
-    weaver: Option<Weaver>,
-    guard: &'a Guard,
-}
-
-impl Sender<'_> {
-    async fn run(&mut self, feed: &mut ChunkFeed) -> End {
-        let counters = self.guard.counters();
-        let mut batch: Vec<Chunk> = Vec::with_capacity(BATCH);
-        loop {
-            while !self.unsent.is_empty() {
-                match self.unsent.write(self.socket) {
-                    Ok(n) => counters.add_bytes(n as u64),
-                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                        counters.set_queue_ms(feed.lag().as_millis() as u32);
-                        match self.wait(feed).await {
-                            Some(end) => return end,
-                            None => continue,
-                        }
-                    }
-                    Err(_) => return End::Gone,
-                }
-            }
-            let lag = feed.lag();
-            counters.set_queue_ms(lag.as_millis() as u32);
-            if !feed.next_batch(&mut batch, BATCH).await {
-                return End::Over;
-            }
-            counters.set_dropped(feed.skipped());
-            for chunk in batch.drain(..) {
-                match &mut self.weaver {
-                    Some(weaver) => weaver.weave(chunk.data, &mut self.unsent),
-                    None => self.unsent.push(chunk.data),
-                }
-            }
-        }
-    }
-
-    /// Wait until the socket takes more; meanwhile the queue's age is kept true.
-    async fn wait(&self, feed: &ChunkFeed) -> Option<End> {
-        let deadline = tokio::time::Instant::now() + STALL;
-        loop {
-            let look = tokio::time::Instant::now() + Duration::from_millis(500);
-            tokio::select! {
-                ready = self.socket.writable() => return ready.is_err().then_some(End::Gone),
-                () = tokio::time::sleep_until(look.min(deadline)) => {
-                    if tokio::time::Instant::now() >= deadline {
-                        return Some(End::Slow);
-                    }
-                    self.guard.counters().set_queue_ms(feed.lag().as_millis() as u32);
-                }
-            }
-        }
-    }
 }

@@ -55,6 +55,7 @@ use crate::{
 };
 use guests::Guests;
 use hls::Hls;
+use live::Pumps;
 use reception::Reception;
 use signalling::Signalling;
 use webrtc::Leg;
@@ -89,6 +90,7 @@ struct Shared {
     audience: Audience,
     on_air: watch::Receiver<bool>,
     now_playing: NowPlaying,
+    pumps: Pumps,
     hls: Hls,
     router: Router,
 }
@@ -196,6 +198,7 @@ impl Server {
             audience: serving.audience.clone(),
             on_air: serving.on_air.clone(),
             now_playing: serving.now_playing,
+            pumps: Pumps::new(ended.clone()),
             hls,
             router,
         });

@@ -32,7 +32,11 @@ impl Unsent {
             *slice = IoSlice::new(bytes);
             used += 1;
         }
-        let written = socket.try_write_vectored(&slices[..used])?;
+        let written = match &slices[..used] {
+            // The usual case, and a little cheaper.
+            [one] => socket.try_write(one)?,
+            several => socket.try_write_vectored(several)?,
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
