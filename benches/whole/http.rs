@@ -2,8 +2,11 @@
 //! What a Gbit costs when many watch `/live.webm`, against a loop that does nothing but send.
 
 use std::{
+    fs,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -17,16 +20,20 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     Result,
-    measure::{Aerial, RUNS, Role, cpu, median},
+    measure::{Aerial, Process, RUNS, Role, cpu, median, resident_kb},
 };
 
-const CROWDS: [usize; 3] = [0, 200, 1000];
+const CROWDS: [usize; 4] = [0, 200, 1000, 4000];
+/// Icecast is measured with these only: beyond, its listeners stall.
+const ICECAST_CROWDS: [usize; 2] = [200, 1000];
 /// Pictures and sound together are about 3.3 Mbit/s.
 const VIDEO: &str = "3200k";
 /// How long the stream is looked at, to send pieces of the same size at the same times.
 const TRACE: Duration = Duration::from_secs(6);
 /// A viewer who reads nothing keeps this much waiting at most.
 const BACKLOG: usize = 1 << 20;
+/// A viewer who gets nothing for this long has a picture that stands still.
+const STALL: Duration = Duration::from_secs(2);
 
 /// What one crowd cost in one run.
 #[derive(Clone, Copy)]
@@ -34,6 +41,10 @@ struct Cost {
     cores: f64,
     gbit_per_second: f64,
     lost: f64,
+    /// Viewers to whom nothing came for [`STALL`], at least once after they had joined.
+    stalled: f64,
+    /// Resident memory of the sender.
+    memory: f64,
 }
 
 impl Cost {
@@ -43,23 +54,87 @@ impl Cost {
     }
 }
 
-/// CPU of `aerial live`, and of the bare loop, with this many HTTP viewers.
+/// Who sends, and what each crowd cost it, run by run.
+struct Sender {
+    name: &'static str,
+    runs: Vec<Vec<Cost>>,
+}
+
+impl Sender {
+    fn new(name: &'static str) -> Sender {
+        let runs = vec![vec![]; CROWDS.len()];
+        Sender { name, runs }
+    }
+
+    fn middle(&self, crowd: usize, pick: impl Fn(&Cost) -> f64) -> f64 {
+        median(&self.runs[crowd].iter().map(pick).collect::<Vec<_>>())
+    }
+
+    fn row(&self, crowd: usize, bare: f64) {
+        if self.runs[crowd].is_empty() {
+            return;
+        }
+        // What runs with nobody there is not the viewers' doing.
+        let base = match self.runs[0].is_empty() {
+            true => (0.0, f64::NAN),
+            false => (self.middle(0, |c| c.cores), self.middle(0, |c| c.memory)),
+        };
+        let per_gbit = self.middle(crowd, |c| c.per_gbit(base.0));
+        println!(
+            "{:>8} {:>14} {:>10.0} {:>12.1} {per_gbit:>12.4} {:>10.2} {:>6.0} {:>8.0} {:>14.1}",
+            CROWDS[crowd],
+            self.name,
+            self.middle(crowd, |c| c.gbit_per_second * 1000.0),
+            self.middle(crowd, |c| c.cores * 100.0),
+            per_gbit / bare,
+            self.middle(crowd, |c| c.lost),
+            self.middle(crowd, |c| c.stalled),
+            (self.middle(crowd, |c| c.memory) - base.1) / CROWDS[crowd] as f64,
+        );
+    }
+}
+
+/// CPU of `aerial live`, of the bare loop, and of Icecast with the same stream, with this many HTTP viewers.
 pub fn bench() -> Result<()> {
-    println!("\nHTTP viewers of /live.webm: 720p30 VP8 and Opus\n");
+    println!("\nHTTP viewers of /live.webm: 720p30 VP8 and Opus; they join at 500 per second\n");
     println!(
-        "{:>8} {:>14} {:>10} {:>12} {:>12} {:>12} {:>7}",
-        "viewers", "who sends", "Mbit/s", "% of a core", "CPU s/Gbit", "bare = 1", "lost"
+        "{:>8} {:>14} {:>10} {:>12} {:>12} {:>10} {:>6} {:>8} {:>14}",
+        "viewers",
+        "who sends",
+        "Mbit/s",
+        "% of a core",
+        "CPU s/Gbit",
+        "bare = 1",
+        "lost",
+        "stalled",
+        "KB per viewer"
     );
-    let mut ours = vec![vec![]; CROWDS.len()];
-    let mut bare = vec![vec![]; CROWDS.len()];
+    let mut ours = Sender::new("aerial");
+    let mut bare = Sender::new("bare loop");
+    let mut theirs = Sender::new("icecast");
     for _ in 0..RUNS {
-        let aerial = Aerial::start(VIDEO)?;
+        let icecast = Icecast::start()?;
+        let aerial = Aerial::start_with(&[
+            "--video",
+            "test",
+            "--audio",
+            "tone",
+            "--video-bitrate",
+            VIDEO,
+            "--icecast",
+            &icecast.target(),
+        ])?;
         let address = aerial.address.to_string();
         // One viewer is always there, so that "nobody" means the encoders without an audience.
-        let (_watcher, _) = Role::start(&["http", &address, "1"])?;
+        let (_watcher, _) = Role::start(&["http", &address, "/live.webm", "1"])?;
         let trace = trace(aerial.address)?;
         for (i, crowd) in CROWDS.iter().enumerate() {
-            ours[i].push(cost(aerial.pid(), &address, *crowd)?);
+            ours.runs[i].push(cost(aerial.pid(), &address, *crowd)?);
+        }
+        for (i, crowd) in CROWDS.iter().enumerate() {
+            if *crowd == 0 || ICECAST_CROWDS.contains(crowd) {
+                theirs.runs[i].push(cost(icecast.process.0.id(), &icecast.address, *crowd)?);
+            }
         }
         drop(aerial);
         for (i, crowd) in CROWDS.iter().enumerate().skip(1) {
@@ -68,38 +143,87 @@ pub fn bench() -> Result<()> {
             sender.line()?;
             let mut used = cost(sender.pid(), &format!("127.0.0.1:{port}"), *crowd)?;
             used.lost += sender.count()?["skipped"].as_f64().unwrap_or(0.0);
-            bare[i].push(used);
+            bare.runs[i].push(used);
         }
     }
-    let middle = |runs: &[Cost], pick: &dyn Fn(&Cost) -> f64| {
-        median(&runs.iter().map(pick).collect::<Vec<_>>())
-    };
-    let base = middle(&ours[0], &|c| c.cores);
     println!(
         "{:>8} {:>14} {:>10} {:>12.1}",
         0,
         "aerial",
         "-",
-        base * 100.0
+        ours.middle(0, |c| c.cores) * 100.0
     );
-    for (i, crowd) in CROWDS.iter().enumerate().skip(1) {
-        let bare_cost = middle(&bare[i], &|c| c.per_gbit(0.0));
-        for (who, runs, base) in [("aerial", &ours[i], base), ("bare loop", &bare[i], 0.0)] {
-            let per_gbit = middle(runs, &|c| c.per_gbit(base));
-            println!(
-                "{crowd:>8} {who:>14} {:>10.0} {:>12.1} {per_gbit:>12.4} {:>12.2} {:>7.0}",
-                middle(runs, &|c| c.gbit_per_second * 1000.0),
-                middle(runs, &|c| c.cores * 100.0),
-                per_gbit / bare_cost,
-                middle(runs, &|c| c.lost),
-            );
+    for i in 1..CROWDS.len() {
+        let per_gbit = bare.middle(i, |c| c.per_gbit(0.0));
+        for sender in [&ours, &bare, &theirs] {
+            sender.row(i, per_gbit);
         }
     }
     Ok(())
 }
 
+/// A server of Debian's, with room for everybody.
+struct Icecast {
+    process: Process,
+    address: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Icecast {
+    fn start() -> Result<Icecast> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().display();
+        // Free a moment ago; nobody else is looking for one here.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        // It refuses to run as root, so it is told to become somebody else, who must be able to write there.
+        let root = fs::metadata("/proc/self")?.uid() == 0;
+        let owner = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>";
+        let config = format!(
+            "<icecast><limits><clients>5000</clients><sources>4</sources><queue-size>4194304</queue-size></limits>
+               <authentication><source-password>bench</source-password>
+                 <admin-user>admin</admin-user><admin-password>bench</admin-password></authentication>
+               <hostname>127.0.0.1</hostname>
+               <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+               <paths><basedir>{path}</basedir><logdir>{path}</logdir><webroot>{path}</webroot>
+                 <adminroot>{path}</adminroot></paths>
+               <logging><accesslog>-</accesslog><errorlog>-</errorlog><loglevel>1</loglevel></logging>
+               <security><chroot>0</chroot>{}</security></icecast>",
+            if root { owner } else { "" }
+        );
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777))?;
+        let file = dir.path().join("icecast.xml");
+        fs::write(&file, config)?;
+        let process = Process(
+            Command::new("icecast2")
+                .arg("-c")
+                .arg(file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?,
+        );
+        let address = format!("127.0.0.1:{port}");
+        let began = Instant::now();
+        while TcpStream::connect(&address).is_err() {
+            if began.elapsed() > Duration::from_secs(10) {
+                return Err("icecast2 did not start".into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Icecast {
+            process,
+            address,
+            _dir: dir,
+        })
+    }
+
+    fn target(&self) -> String {
+        format!("icecast://source:bench@{}/live.webm", self.address)
+    }
+}
+
 fn cost(pid: u32, address: &str, crowd: usize) -> Result<Cost> {
-    let (mut viewers, _) = Role::start(&["http", address, &crowd.to_string()])?;
+    let (mut viewers, _) = Role::start(&["http", address, "/live.webm", &crowd.to_string()])?;
     let mut counts: Vec<Value> = vec![];
     let used = cpu(pid, || {
         counts.push(viewers.count()?);
@@ -110,17 +234,19 @@ fn cost(pid: u32, address: &str, crowd: usize) -> Result<Cost> {
         cores: used.cores,
         gbit_per_second: (bytes(1) - bytes(0)) * 8.0 / 1e9 / used.seconds,
         lost: counts[1]["ended"].as_f64().unwrap_or(f64::NAN),
+        stalled: counts[1]["stalled"].as_f64().unwrap_or(f64::NAN),
+        memory: resident_kb(pid)?,
     })
 }
 
-fn ask(address: SocketAddr) -> String {
-    format!("GET /live.webm HTTP/1.1\r\nHost: {address}\r\nUser-Agent: bench\r\n\r\n")
+fn ask(address: SocketAddr, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: bench\r\n\r\n")
 }
 
 /// Sizes and times of the pieces in which the stream comes, as `MILLISECONDS:BYTES,…`.
 fn trace(address: SocketAddr) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(ask(address).as_bytes())?;
+    stream.write_all(ask(address, "/live.webm").as_bytes())?;
     let mut buffer = vec![0; 1 << 20];
     // The first pieces are what had been sent before: a viewer who joins gets them at once.
     let joined = Instant::now();
@@ -136,13 +262,13 @@ fn trace(address: SocketAddr) -> Result<String> {
     Ok(pieces.join(","))
 }
 
-/// The role: ADDRESS COUNT. Viewers that read and throw away.
+/// The role: ADDRESS PATH COUNT. Viewers that read and throw away.
 pub fn viewers(args: &[&str]) -> Result<()> {
-    let [address, count] = args else {
-        return Err("ADDRESS COUNT".into());
+    let [address, path, count] = args else {
+        return Err("ADDRESS PATH COUNT".into());
     };
     let (address, count): (SocketAddr, usize) = (address.parse()?, count.parse()?);
-    let counters = Arc::new([const { AtomicU64::new(0) }; 2]);
+    let counters = Arc::new([const { AtomicU64::new(0) }; 3]);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -150,15 +276,17 @@ pub fn viewers(args: &[&str]) -> Result<()> {
     runtime.block_on(async {
         for n in 0..count {
             let mut stream = tokio::net::TcpStream::connect(address).await?;
-            stream.write_all(ask(address).as_bytes()).await?;
+            stream.write_all(ask(address, path).as_bytes()).await?;
             tokio::spawn(read(stream, counters.clone()));
             // 500 a second.
             if n % 50 == 49 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-        let count =
-            move || json!({"bytes": counters[0].load(Relaxed), "ended": counters[1].load(Relaxed)});
+        let count = move || {
+            let [bytes, ended, stalled] = [0, 1, 2].map(|n: usize| counters[n].load(Relaxed));
+            json!({"bytes": bytes, "ended": ended, "stalled": stalled})
+        };
         thread::spawn(move || {
             let _ = crate::measure::answer(count);
             let _ = end.send(());
@@ -168,14 +296,20 @@ pub fn viewers(args: &[&str]) -> Result<()> {
     })
 }
 
-/// Reads and throws away; counts bytes, and whether the stream ended.
-async fn read(stream: tokio::net::TcpStream, counters: Arc<[AtomicU64; 2]>) {
+/// Reads and throws away; counts bytes, whether the stream ended, and whether it ever stood still.
+async fn read(stream: tokio::net::TcpStream, counters: Arc<[AtomicU64; 3]>) {
     let mut buffer = vec![0; 16 * 1024];
+    let (mut last, mut stalled) = (None, false);
     while stream.readable().await.is_ok() {
         match stream.try_read(&mut buffer) {
             Ok(0) => break,
             Ok(size) => {
                 counters[0].fetch_add(size as u64, Relaxed);
+                let before: Option<Instant> = last.replace(Instant::now());
+                if !stalled && before.is_some_and(|before| before.elapsed() > STALL) {
+                    stalled = true;
+                    counters[2].fetch_add(1, Relaxed);
+                }
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(_) => break,

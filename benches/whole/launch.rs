@@ -28,7 +28,8 @@ pub fn bench() -> Result<()> {
     let (mut our_rate, mut their_rate) = (vec![], vec![]);
     for _ in 0..RUNS {
         let aerial = Aerial::start("2500k")?;
-        let (mut watcher, _) = Role::start(&["http", &aerial.address.to_string(), "1"])?;
+        let (mut watcher, _) =
+            Role::start(&["http", &aerial.address.to_string(), "/live.webm", "1"])?;
         let mut bytes = vec![];
         let used = cpu(aerial.pid(), || {
             bytes.push(watcher.count()?["bytes"].as_f64().unwrap_or(f64::NAN));

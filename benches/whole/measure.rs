@@ -102,6 +102,14 @@ pub fn cpu(pid: u32, mut at_edges: impl FnMut() -> Result<()>) -> Result<Used> {
     })
 }
 
+/// Resident memory of a process in KB.
+pub fn resident_kb(pid: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let number = line.and_then(|l| l.split_whitespace().next());
+    Ok(number.ok_or("no VmRSS")?.parse()?)
+}
+
 /// The middle one.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

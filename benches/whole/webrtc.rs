@@ -28,7 +28,7 @@ pub fn bench() -> Result<()> {
         let aerial = Aerial::start("2000k")?;
         let address = aerial.address.to_string();
         // Else the encoders would not run with nobody there, and the first viewer would seem to cost all of them.
-        let (_watcher, _) = Role::start(&["http", &address, "1"])?;
+        let (_watcher, _) = Role::start(&["http", &address, "/live.webm", "1"])?;
         for (crowd, row) in CROWDS.iter().zip(&mut rows) {
             let (mut viewers, _) = Role::start(&["webrtc", &address, &crowd.to_string()])?;
             let mut counts = vec![];
@@ -81,7 +81,7 @@ pub fn bench() -> Result<()> {
 pub fn bench_join() -> Result<()> {
     let aerial = Aerial::start("2000k")?;
     let address = aerial.address.to_string();
-    let (_watcher, _) = Role::start(&["http", &address, "1"])?;
+    let (_watcher, _) = Role::start(&["http", &address, "/live.webm", "1"])?;
     let mut times = vec![];
     for _ in 0..10 {
         let (mut viewer, _) = Role::start(&["webrtc", &address, "1"])?;

@@ -91,11 +91,11 @@ def wayland(*words):
 
 
 class UI:
-    def __init__(self, app, timeout=20):
+    def __init__(self, app, timeout=60):
         self.wayland = bool(os.environ.get("SWAYSOCK")) and not os.environ.get("DISPLAY")
         self.timeout = timeout
         Atspi.init()
-        Atspi.set_timeout(3000, 5000)
+        Atspi.set_timeout(10000, 20000)
         self.app = self.wait(lambda: self._app(app), f"program {app!r} on the accessibility bus")
         self.pid = self.app.get_process_id()
 

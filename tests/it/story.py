@@ -26,8 +26,10 @@ class Story:
         self.others = []
 
     def __enter__(self):
-        self.ui = UI(self.app.pid, timeout=30)
+        self.ui = UI(self.app.pid, timeout=60)
         self.ui.find("button", re.compile("^Go live"))
+        # A key that is pressed before would reach nobody.
+        self.ui.wait(self._active, "the window to have the focus")
         self.address = self.ui.wait(self._address, "the address")
         return self
 
@@ -54,6 +56,10 @@ class Story:
             except subprocess.TimeoutExpired:
                 self.shot("still there")
         raise AssertionError("it does not end")
+
+    def _active(self):
+        windows = [self.ui.app.get_child_at_index(i) for i in range(self.ui.app.get_child_count())]
+        return any("active" in self.ui.states(n) for n in windows)
 
     def _address(self):
         for _, node in self.ui.nodes():
@@ -91,7 +97,7 @@ class Story:
     def shown(self):
         return [s["spec"] for s in self.sources("video") if s["shown"]]
 
-    def until(self, what, wanted, timeout=20):
+    def until(self, what, wanted, timeout=60):
         """Wait until `what()` equals `wanted`."""
         seen = []
 
