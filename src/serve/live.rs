@@ -8,15 +8,16 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::io::AsyncWriteExt;
 
 use super::{
     Shared,
     icy::{self, Weaver},
     unsent::Unsent,
+    wire::Wire,
 };
 use crate::{
-    audience::{Banned, Guard, Transport, Who},
+    audience::{Guard, NotLetIn, Transport, Who},
     encode::Format,
     mux::{Chunk, ChunkFeed, Container},
 };
@@ -47,8 +48,8 @@ pub(super) const NOTHING_TO_CARRY: &str =
     "This broadcast has nothing that such a stream could carry. Try /live.webm.";
 
 /// Serve one viewer to its end.
-pub(super) async fn serve(
-    mut socket: TcpStream,
+pub(super) async fn serve<W: Wire>(
+    mut socket: W,
     peer: SocketAddr,
     request: Request,
     shared: &Shared,
@@ -89,12 +90,12 @@ pub(super) async fn serve(
     });
     let guard = match joined {
         Ok(guard) => guard,
-        Err(Banned) => {
-            return refuse(&mut socket, head_only, "403 Forbidden", Banned::WORDS).await;
+        Err(why) => {
+            return refuse(&mut socket, head_only, status_of(why), &why.to_string()).await;
         }
     };
     if container.format == Format::Mjpeg {
-        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(PICTURES_WAIT);
+        let _ = socket2::SockRef::from(socket.tcp()).set_tcp_notsent_lowat(PICTURES_WAIT);
     }
     let stream = lease.stream().clone();
     let header = tokio::select! {
@@ -106,7 +107,7 @@ pub(super) async fn serve(
     };
     let sent = async {
         let mut viewer = Sender {
-            socket: &socket,
+            socket: &mut socket,
             unsent: [Bytes::from(head), header].into_iter().collect(),
             weaver: icy.then(|| Weaver::new(shared.now_playing.subscribe())),
             guard: &guard,
@@ -128,14 +129,30 @@ pub(super) async fn serve(
 }
 
 /// Say why there is no stream now.
-async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence: &str) {
+async fn refuse<W: Wire>(socket: &mut W, head_only: bool, status: &str, sentence: &str) {
     // What the broadcast does not have will not be there in a moment either.
-    let retry = match status.starts_with("503") {
+    let retry = match status.starts_with("503") || status.starts_with("429") {
         true => "Retry-After: 5\r\n",
         false => "",
     };
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{retry}\
+    let answer = words(status, retry, sentence, head_only);
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
+}
+
+/// How somebody is told that they are not let in.
+pub(super) fn status_of(why: NotLetIn) -> &'static str {
+    match why {
+        NotLetIn::Banned => "403 Forbidden",
+        NotLetIn::TooManyHere => "429 Too Many Requests",
+        NotLetIn::TooMany => "503 Service Unavailable",
+    }
+}
+
+/// An answer of one sentence, after which the connection is closed. `more` are lines of its head.
+pub(super) fn words(status: &str, more: &str, sentence: &str, head_only: bool) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{more}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {
@@ -143,9 +160,7 @@ async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence:
         } else {
             format!("{sentence}\n")
         }
-    );
-    let _ = socket.write_all(answer.as_bytes()).await;
-    let _ = socket.shutdown().await;
+    )
 }
 
 /// How a stream to one viewer ended.
@@ -158,19 +173,19 @@ enum End {
     Slow,
 }
 
-struct Sender<'a> {
-    socket: &'a TcpStream,
+struct Sender<'a, W> {
+    socket: &'a mut W,
     unsent: Unsent,
     weaver: Option<Weaver>,
     guard: &'a Guard,
 }
 
-impl Sender<'_> {
+impl<W: Wire> Sender<'_, W> {
     async fn run(&mut self, feed: &mut ChunkFeed) -> End {
         let counters = self.guard.counters();
         let mut batch: Vec<Chunk> = Vec::with_capacity(BATCH);
         loop {
-            while !self.unsent.is_empty() {
+            while !self.unsent.is_done(self.socket) {
                 match self.unsent.write(self.socket) {
                     Ok(n) => counters.add_bytes(n as u64),
                     Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
@@ -204,7 +219,7 @@ impl Sender<'_> {
         loop {
             let look = tokio::time::Instant::now() + Duration::from_millis(500);
             tokio::select! {
-                ready = self.socket.writable() => return ready.is_err().then_some(End::Gone),
+                ready = self.socket.tcp().writable() => return ready.is_err().then_some(End::Gone),
                 () = tokio::time::sleep_until(look.min(deadline)) => {
                     if tokio::time::Instant::now() >= deadline {
                         return Some(End::Slow);
