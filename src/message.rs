@@ -66,6 +66,8 @@ pub enum Command {
     Ban(ViewerId),
     /// Let an address in again.
     Unban(IpAddr),
+    /// Give out another token: the links of before are void, and who watches by them is let go.
+    RenewViewerToken,
     /// Write something about a viewer; empty is nothing.
     Note(ViewerId, String),
     /// Show the program in a sink of this computer, or stop showing it.
@@ -153,6 +155,8 @@ pub enum Event {
     ViewerLeft(ViewerId),
     /// These addresses are banned now.
     Bans(Vec<Ban>),
+    /// The links of viewers carry another token now.
+    ViewerToken,
     /// Cameras and microphones now plugged in (all of them).
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.

@@ -20,24 +20,27 @@ pub struct Ban {
     pub since: SystemTime,
 }
 
-/// Said to somebody who is banned.
+/// Said to somebody who is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{}", Banned::WORDS)]
-pub struct Banned;
-
-impl Banned {
-    /// What they are told.
-    pub const WORDS: &'static str =
-        "The broadcaster does not let this address watch. Ask them to let you in again.";
+pub enum NotLetIn {
+    /// Their address is banned.
+    #[error("The broadcaster does not let this address watch. Ask them to let you in again.")]
+    Banned,
+    /// Others of their address watch already.
+    #[error("Too many viewers watch from your address. Try again when one has left.")]
+    TooManyHere,
+    /// The broadcaster wants no more viewers.
+    #[error("There are as many viewers as the broadcaster allows. Try again later.")]
+    TooMany,
 }
 
 #[derive(Default)]
 pub(super) struct Bans(BTreeMap<IpAddr, Ban>);
 
 impl Bans {
-    pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), Banned> {
+    pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), NotLetIn> {
         match address.is_some_and(|a| self.0.contains_key(&a)) {
-            true => Err(Banned),
+            true => Err(NotLetIn::Banned),
             false => Ok(()),
         }
     }

@@ -8,6 +8,7 @@
 mod bans;
 mod counters;
 mod history;
+mod limits;
 
 use std::{
     collections::BTreeMap,
@@ -21,10 +22,13 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use bans::Bans;
-pub use bans::{Ban, Banned};
+pub use bans::{Ban, NotLetIn};
 pub use counters::Counters;
 use history::History;
 pub use history::{End, Visit, csv};
+pub use limits::Limits;
+use limits::Places;
+pub(crate) use limits::network;
 
 /// Number of a viewer, unique while the engine runs.
 pub type ViewerId = u64;
@@ -125,6 +129,7 @@ struct List {
     peak: usize,
     dropped_slow: u64,
     bans: Bans,
+    places: Places,
     history: History,
 }
 
@@ -133,6 +138,8 @@ struct Entry {
     kicked: CancellationToken,
     /// Why it is going to leave, if not by itself.
     end: Option<End>,
+    /// The place it takes of those there are.
+    place: Option<Option<IpAddr>>,
 }
 
 /// Longest note, in characters.
@@ -147,13 +154,25 @@ impl Audience {
         }))
     }
 
+    /// No more viewers than this from now on; those who are there stay.
+    pub fn limit(&self, limits: Limits) {
+        self.0.list.lock().places.limits = limits;
+    }
+
     /// List a viewer until the guard is dropped.
     ///
     /// # Errors
-    /// Who is banned is not let in.
-    pub fn join(&self, who: Who) -> Result<Guard, Banned> {
+    /// Who is banned is not let in, nor are more than the limits allow.
+    pub fn join(&self, who: Who) -> Result<Guard, NotLetIn> {
         let mut list = self.0.list.lock();
-        list.bans.check(who.ip())?;
+        let ip = who.ip();
+        list.bans.check(ip)?;
+        // Listeners of other servers are theirs to limit.
+        let place = who.transport != Transport::Icecast;
+        if place {
+            list.places.check(ip)?;
+            list.places.take(ip);
+        }
         list.next += 1;
         let kicked = CancellationToken::new();
         let viewer = Viewer {
@@ -167,6 +186,7 @@ impl Audience {
             viewer: viewer.clone(),
             kicked: kicked.clone(),
             end: None,
+            place: place.then_some(ip),
         };
         list.viewers.insert(viewer.id, entry);
         list.peak = list.peak.max(list.viewers.len());
@@ -183,8 +203,19 @@ impl Audience {
     /// Whether this address may watch.
     ///
     /// # Errors
-    /// It is banned.
-    pub fn check(&self, address: IpAddr) -> Result<(), Banned> {
+    /// It is banned, or there is no place left.
+    pub fn check(&self, address: IpAddr) -> Result<(), NotLetIn> {
+        let list = self.0.list.lock();
+        let address = Some(address.to_canonical());
+        list.bans.check(address)?;
+        list.places.check(address)
+    }
+
+    /// Whether this address is banned.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_ban(&self, address: IpAddr) -> Result<(), NotLetIn> {
         self.0.list.lock().bans.check(Some(address.to_canonical()))
     }
 
@@ -275,6 +306,15 @@ impl Audience {
         true
     }
 
+    /// Let these go.
+    pub fn kick_those(&self, which: impl Fn(&Who) -> bool) {
+        for entry in self.0.list.lock().viewers.values_mut() {
+            if which(&entry.viewer.who) {
+                entry.let_go(End::Kicked);
+            }
+        }
+    }
+
     /// Let everybody of these transports go.
     pub fn kick_all(&self, which: impl Fn(Transport) -> bool) {
         for entry in self.0.list.lock().viewers.values_mut() {
@@ -346,6 +386,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let mut list = self.audience.0.list.lock();
         if let Some(entry) = list.viewers.remove(&self.id) {
+            if let Some(ip) = entry.place {
+                list.places.leave(ip);
+            }
             let end = entry.end.unwrap_or(End::Left);
             list.history.add(Visit::of(&entry.viewer, Some(end)));
         }
@@ -428,6 +471,32 @@ mod tests {
         audience.ban(other.id());
         audience.begin();
         assert!(audience.bans().is_empty() && join("192.0.2.8:1").is_ok());
+    }
+
+    #[test]
+    fn more_than_the_limits_allow_are_not_let_in_and_places_become_free_again() {
+        let audience = Audience::new(|_| ());
+        audience.limit(Limits {
+            per_address: 2,
+            all: 4,
+        });
+        let join = |address: &str| audience.join(from(address));
+        let (a, b) = (join("192.0.2.7:1").unwrap(), join("192.0.2.7:2").unwrap());
+        assert_eq!(join("192.0.2.7:3").err(), Some(NotLetIn::TooManyHere));
+        // A network of IPv6 counts as one: whoever has one address there has them all.
+        let six = [
+            join("[2001:db8::1]:1").unwrap(),
+            join("[2001:db8::2]:1").unwrap(),
+        ];
+        assert_eq!(join("192.0.2.8:1").err(), Some(NotLetIn::TooMany));
+        drop(six);
+        let kept = [join("[2001:db8::1]:1"), join("[2001:db8::2]:1")];
+        drop((a, kept));
+        assert!(join("192.0.2.7:3").is_ok());
+        // This computer's own are many where a proxy stands before them.
+        let own: Vec<_> = (1..4).map(|n| join(&format!("127.0.0.1:{n}"))).collect();
+        assert!(own.iter().all(Result::is_ok));
+        drop(b);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
 use studio::{
     Studio,
     error::{Remedy, StudioError},
@@ -19,7 +18,7 @@ use studio::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Live, Style, complain, options::options, refuse, say_error};
+use super::{Live, Style, complain, links::say_links, options::options, refuse, say_error};
 
 /// Seats for guests are there within a fraction of this.
 const SEATS_READY: Duration = Duration::from_secs(5);
@@ -75,58 +74,6 @@ async fn invitations(studio: &Studio, guests: usize) -> Vec<String> {
     // Without a seat there is no link; its source tells why.
     let _ = tokio::time::timeout(SEATS_READY, all).await;
     studio.invitations()
-}
-
-fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
-    let links = studio.links();
-    let base = links.first().cloned().unwrap_or_default();
-    let joins: Vec<String> = joins.iter().map(|path| format!("{base}{path}")).collect();
-    let mut out = io::stdout().lock();
-    let _ = match style {
-        Style::Json => writeln!(
-            out,
-            "{}",
-            json!({
-                "event": "serving",
-                "links": {
-                    "watch": format!("{base}/"),
-                    "webm": format!("{base}/live.webm"),
-                    "hls": format!("{base}/hls/index.m3u8"),
-                    "mp4": format!("{base}/live.mp4"),
-                    "ogg": format!("{base}/live.ogg"),
-                    "ts": format!("{base}/live.ts"),
-                    "mp3": format!("{base}/live.mp3"),
-                    "opus": format!("{base}/live.opus"),
-                    "mjpeg": format!("{base}/live.mjpeg"),
-                    "snapshot": format!("{base}/snapshot.jpg"),
-                    "whep": format!("{base}/whep"),
-                    "signalling": format!("{}/signalling", base.replacen("http", "ws", 1)),
-                    "whip": format!("{base}/whip"),
-                    "status": format!("{base}/api/v1/status"),
-                    "join": joins.first(),
-                    "joins": joins,
-                    "all": links,
-                },
-                "api_token": token,
-            })
-        ),
-        Style::Text => {
-            for link in &links {
-                let _ = writeln!(out, "Watch at   {link}/");
-            }
-            let _ = writeln!(out, "WebM at    {base}/live.webm");
-            let _ = writeln!(out, "HLS at     {base}/hls/index.m3u8");
-            let _ = writeln!(
-                out,
-                "Also at    {base}/live.ogg .mp4 .ts .mp3 .opus .mjpeg, /snapshot.jpg"
-            );
-            for join in &joins {
-                let _ = writeln!(out, "Guest joins at  {join}");
-            }
-            writeln!(out, "API token  {token}")
-        }
-    };
-    let _ = out.flush();
 }
 
 /// Go live and tell what happens, until asked to end.
@@ -193,6 +140,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerLeft(_)
                     | Event::ViewerNoted(_)
                     | Event::Bans(_)
+                    | Event::ViewerToken
                     | Event::Devices(_)
                     | Event::Abilities
                     | Event::Encoding(_)

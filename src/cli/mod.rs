@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The command line: `aerial live | devices | check`, and the window without any of them.
 
+mod links;
 mod live;
 mod manual;
 mod options;
+mod sharing;
 #[cfg(feature = "ui")]
 mod window;
 
@@ -139,6 +141,44 @@ struct Live {
     /// Serve everybody on this network, at port 8080
     #[arg(long)]
     share: bool,
+    /// Token that the links of viewers on other computers carry [default: AERIAL_VIEWER_TOKEN, else one made when first
+    /// shared]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "AERIAL_VIEWER_TOKEN",
+        hide_env_values = true
+    )]
+    viewer_token: Option<String>,
+    /// Ask viewers who come without that token for this password [default: AERIAL_VIEWER_PASSWORD, else none]
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "AERIAL_VIEWER_PASSWORD",
+        hide_env_values = true
+    )]
+    viewer_password: Option<String>,
+    /// Let everybody watch who reaches this computer, without token or password
+    #[arg(long)]
+    open: bool,
+    /// Answer to this host name too, for example that of a proxy before Aerial
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// No more viewers than this at one time; 0 is any number [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    max_viewers: Option<usize>,
+    /// No more viewers of one address than this, other than this computer's; 0 is any number [default: 64]
+    #[arg(long, value_name = "NUMBER")]
+    max_viewers_per_address: Option<usize>,
+    /// Serve HTTPS, with a certificate that Aerial makes
+    #[arg(long)]
+    tls: bool,
+    /// Serve HTTPS with this certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
     /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]

@@ -16,7 +16,7 @@ use studio::{
     source::{AudioSpec, VideoSpec},
 };
 
-use super::Live;
+use super::{Live, sharing::sharing};
 
 /// Where the built-in server listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -132,6 +132,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             Some(token) => token,
             None => settings::api_token()?,
         },
+        sharing: sharing(live, &profile)?,
         outputs,
         now_playing,
     })

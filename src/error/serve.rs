@@ -35,7 +35,15 @@ pub enum ServeError {
     OffAir,
     /// Somebody who may not watch.
     #[error(transparent)]
-    Banned(#[from] crate::audience::Banned),
+    NotLetIn(#[from] crate::audience::NotLetIn),
+    /// A certificate that cannot be used or made.
+    #[error("The certificate {path} cannot be used: {why}.")]
+    Certificate {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// No source could be made for a guest.
     #[error("No seat could be made for you: {0}")]
     NoSeat(String),
@@ -58,7 +66,10 @@ impl Remedy for ServeError {
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),
             ServeError::OffAir => "Try again when the broadcast has begun.".into(),
             // Its words have the remedy in them.
-            ServeError::Banned(_) => String::new(),
+            ServeError::NotLetIn(_) => String::new(),
+            ServeError::Certificate { .. } => {
+                "Give a certificate and its key as PEM files, or --tls alone: Aerial makes one itself.".into()
+            }
             ServeError::NoSeat(_) => "Ask the host.".into(),
             ServeError::Ended => "Start Aerial again.".into(),
         }

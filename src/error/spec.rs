@@ -178,6 +178,15 @@ pub enum SpecError {
     /// Options that exclude each other.
     #[error("{0} and {1} exclude each other.")]
     Conflict(&'static str, &'static str),
+    /// An option without the one that belongs to it.
+    #[error("{0} is of no use without {1}.")]
+    Alone(&'static str, &'static str),
+    /// A viewer token that does not fit into a link.
+    #[error("That viewer token cannot be used.")]
+    ViewerToken,
+    /// A name of this computer that is none.
+    #[error("\"{0}\" is not a host name.")]
+    Host(String),
 }
 
 impl Remedy for SpecError {
@@ -251,6 +260,11 @@ impl Remedy for SpecError {
             }
             SpecError::ProfileBroken { .. } => "Correct that line, or leave it out.".into(),
             SpecError::Conflict(..) => "Leave one of them out.".into(),
+            SpecError::Alone(_, other) => format!("Give {other} too."),
+            SpecError::ViewerToken => {
+                "Give at least 8 letters, digits or -._~, or none: Aerial makes one.".into()
+            }
+            SpecError::Host(_) => "Write it as in live.example.org, without https:// and port.".into(),
         }
     }
 }

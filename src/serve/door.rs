@@ -5,66 +5,82 @@
 //! routes refuse, before anything else, every request whose `Host` could be another site's name for this computer
 //! (DNS rebinding) or whose `Origin` is not ours; then they want the token, from loopback too.
 
-use std::sync::LazyLock;
+use std::{net::IpAddr, sync::LazyLock};
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, StatusCode, Uri, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
+
+use super::claim::{self, Claim, Said};
 
 /// Routes that are for our own pages and for programs only. Watching by WebRTC is among them: a page somewhere must
 /// not be able to see what is meant for this computer.
-const GUARDED: [&str; 5] = ["/api", "/signalling", "/whep", "/whip", "/frames"];
+const GUARDED: [&str; 6] = ["/api", "/signalling", "/whep", "/whip", "/frames", "/enter"];
 
-/// Refuse foreign `Host` and `Origin` on guarded routes.
-pub(super) async fn refuse_foreigners(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let guarded = GUARDED.iter().any(|root| {
-        path.strip_prefix(root)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    if guarded && !is_ours(request.headers(), request.uri()) {
-        let sentence =
-            "This request comes from another site. Open Aerial's own page, or use its address.\n";
-        return (StatusCode::FORBIDDEN, sentence).into_response();
-    }
-    next.run(request).await
+/// Whether foreign pages are refused here before anything else.
+pub(super) fn is_guarded(path: &str) -> bool {
+    GUARDED.iter().any(|root| is_below(path, root))
 }
 
-fn is_ours(headers: &HeaderMap, uri: &Uri) -> bool {
-    let text = |name| {
-        headers
-            .get_all(name)
-            .iter()
-            .map(|v| v.to_str().ok())
-            .collect::<Vec<_>>()
-    };
-    let host = match (text(header::HOST).as_slice(), uri.authority()) {
-        ([Some(host)], _) => host.to_string(),
-        // HTTP/1.0 has no Host; nothing that runs in a browser sends such a request.
-        ([], None) if headers.get(header::ORIGIN).is_none() => return true,
-        _ => return false,
-    };
-    if !is_own_name(&host) {
-        return false;
+/// Whether this is that route, or one below it.
+pub(super) fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The names under which this computer is reached.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    /// Its own, and these: those of proxies before it.
+    pub(super) fn new(hosts: &[String]) -> Names {
+        Names(hosts.to_vec())
     }
-    match text(header::ORIGIN).as_slice() {
-        [] => true,
-        [Some(origin)] => {
-            let rest = origin
-                .strip_prefix("http://")
-                .or(origin.strip_prefix("https://"));
-            rest.is_some_and(|rest| rest.eq_ignore_ascii_case(&host))
+
+    /// Whether there are any but its own.
+    pub(super) fn are_given(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether neither the name it was reached by nor the page it comes from is somebody else's.
+    pub(super) fn are_of(&self, claim: &Claim) -> bool {
+        let host = match claim.host {
+            Said::Once(host) => host,
+            // HTTP/1.0 has no Host; nothing that runs in a browser sends such a request.
+            Said::Nothing => return claim.origin == Said::Nothing,
+            Said::Wrong => return false,
+        };
+        if !is_own_name(host) && !self.0.contains(&name_of(host).to_lowercase()) {
+            return false;
         }
-        _ => false,
+        match claim.origin {
+            Said::Nothing => true,
+            Said::Once(origin) => {
+                let rest = origin
+                    .strip_prefix("http://")
+                    .or(origin.strip_prefix("https://"));
+                rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
+            }
+            Said::Wrong => false,
+        }
     }
+}
+
+/// Somebody on this computer, who came straight to us.
+pub(super) fn is_local(claim: &Claim) -> bool {
+    let named = match claim.host {
+        Said::Nothing => true,
+        Said::Wrong => false,
+        Said::Once(host) => match name_of(host).parse::<IpAddr>() {
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            Err(_) => is_own_name(host),
+        },
+    };
+    named && !claim.proxied && claim.visitor.ip().to_canonical().is_loopback()
 }
 
 /// Names of this computer: `mybox` and `mybox.local`.
-static COMPUTER: LazyLock<Vec<String>> = LazyLock::new(|| {
+pub(super) static COMPUTER: LazyLock<Vec<String>> = LazyLock::new(|| {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         // A kernel's name before anybody gave it one.
@@ -76,25 +92,26 @@ static COMPUTER: LazyLock<Vec<String>> = LazyLock::new(|| {
     }
 });
 
-/// Addresses cannot be rebound, and these names are ours. Anything else may be another site's.
-fn is_own_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
+    }
+}
+
+/// Addresses cannot be rebound, and these names are ours. Anything else may be another site's.
+fn is_own_name(host: &str) -> bool {
+    let name = name_of(host);
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok()
+        || name.parse::<IpAddr>().is_ok()
         || COMPUTER.contains(&name.to_lowercase())
 }
 
 /// What the request carries as `Authorization: Bearer`.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, given)| given.trim())
+    let value = headers.get(header::AUTHORIZATION)?;
+    claim::bearer(value.to_str().ok()?)
 }
 
 /// Whether two secrets are the same, without telling by the time it takes.
@@ -117,7 +134,9 @@ mod tests {
             let name: header::HeaderName = name.parse().unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        is_ours(&headers, &"/api/v1/status".parse().unwrap())
+        let uri = "/api/v1/status".parse().unwrap();
+        let claim = Claim::of(([127, 0, 0, 1], 9).into(), &uri, &headers, "c");
+        Names::new(&["live.example.org".into()]).are_of(&claim)
     }
 
     #[test]
@@ -128,6 +147,8 @@ mod tests {
             "[::1]:8080",
             "192.168.1.5",
             "localhost",
+            "live.example.org",
+            "Live.example.org:443",
         ] {
             assert!(ours(&[("host", host)]), "{host}");
             assert!(
@@ -139,6 +160,7 @@ mod tests {
             "evil.example",
             "localhost.evil.example:8080",
             "127.0.0.1.evil.example",
+            "not.live.example.org",
             "",
         ] {
             assert!(!ours(&[("host", host)]), "{host}");

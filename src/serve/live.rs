@@ -11,17 +11,19 @@ mod viewer;
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::io::AsyncWriteExt;
 
-pub(super) use pump::Pumps;
+pub(super) use pump::{Pump, Pumps};
 use viewer::Viewer;
 
 use super::{
     Shared,
     icy::{self, Weaver},
+    rooms::Room,
+    wire::Wire,
 };
 use crate::{
-    audience::{Banned, Transport, Who},
+    audience::{NotLetIn, Transport, Who},
     encode::Format,
     mux::Container,
 };
@@ -48,10 +50,11 @@ pub(super) const NOTHING_TO_CARRY: &str =
     "This broadcast has nothing that such a stream could carry. Try /live.webm.";
 
 /// Serve one viewer to its end.
-pub(super) async fn serve(
-    mut socket: TcpStream,
+pub(super) async fn serve<W: Wire>(
+    mut socket: W,
     peer: SocketAddr,
     request: Request,
+    room: Room,
     shared: &Shared,
 ) {
     let Request {
@@ -90,12 +93,12 @@ pub(super) async fn serve(
     });
     let guard = match joined {
         Ok(guard) => guard,
-        Err(Banned) => {
-            return refuse(&mut socket, head_only, "403 Forbidden", Banned::WORDS).await;
+        Err(why) => {
+            return refuse(&mut socket, head_only, status_of(why), &why.to_string()).await;
         }
     };
     if container.format == Format::Mjpeg {
-        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(PICTURES_WAIT);
+        let _ = socket2::SockRef::from(socket.tcp()).set_tcp_notsent_lowat(PICTURES_WAIT);
     }
     let stream = lease.stream().clone();
     let header = tokio::select! {
@@ -114,22 +117,39 @@ pub(super) async fn serve(
         stuck: None,
         guard,
         lease,
+        room,
     };
     match viewer.catch_up().await {
-        None => shared.pumps.hand(viewer),
+        None => W::pump(&shared.pumps).hand(viewer),
         Some(end) => viewer.part(end),
     }
 }
 
 /// Say why there is no stream now.
-async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence: &str) {
+async fn refuse<W: Wire>(socket: &mut W, head_only: bool, status: &str, sentence: &str) {
     // What the broadcast does not have will not be there in a moment either.
-    let retry = match status.starts_with("503") {
+    let retry = match status.starts_with("503") || status.starts_with("429") {
         true => "Retry-After: 5\r\n",
         false => "",
     };
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{retry}\
+    let answer = words(status, retry, sentence, head_only);
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
+}
+
+/// How somebody is told that they are not let in.
+pub(super) fn status_of(why: NotLetIn) -> &'static str {
+    match why {
+        NotLetIn::Banned => "403 Forbidden",
+        NotLetIn::TooManyHere => "429 Too Many Requests",
+        NotLetIn::TooMany => "503 Service Unavailable",
+    }
+}
+
+/// An answer of one sentence, after which the connection is closed. `more` are lines of its head.
+pub(super) fn words(status: &str, more: &str, sentence: &str, head_only: bool) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{more}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
         sentence.len() + 1,
         if head_only {
@@ -137,7 +157,5 @@ async fn refuse(socket: &mut TcpStream, head_only: bool, status: &str, sentence:
         } else {
             format!("{sentence}\n")
         }
-    );
-    let _ = socket.write_all(answer.as_bytes()).await;
-    let _ = socket.shutdown().await;
+    )
 }

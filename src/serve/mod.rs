@@ -2,32 +2,40 @@
 //! The one HTTP server.
 //!
 //! ```text
-//! accept ─▶ head ─┬─ GET /live.* ───▶ live: the socket itself, one write per viewer and chunk
-//!           ▲     ├─ GET /hls/* ────▶ hls: the socket itself, one write per playlist or segment ─┐
-//!           └─────┼──────────────────────────────────────────────────────────────────────────────┘
-//!                 └─ anything else ─▶ hyper + axum: watch page, API, WHEP, signalling, snapshot
+//! accept ─▶ (TLS) ─▶ head, pass ─┬─ GET /live.* ───▶ live: the socket itself, one write per viewer and chunk
+//!                    ▲           ├─ GET /hls/* ────▶ hls: the socket itself, one write per playlist or segment ─┐
+//!                    └───────────┼──────────────────────────────────────────────────────────────────────────────┘
+//!                                └─ anything else ─▶ hyper + axum: gate ─▶ watch page, API, WHEP, signalling, …
 //! ```
 //!
 //! Live streams are served beside hyper, because a raw socket costs about half as much per viewer as a streaming
 //! body, and because kicking is then a matter of closing it.
 
 mod api;
+mod claim;
 mod connection;
 mod door;
+mod enter;
 mod frames;
+mod gate;
 mod guests;
 mod hls;
 mod icy;
 mod live;
 mod page;
+mod pass;
 mod posts;
 mod reception;
+mod rooms;
 mod signalling;
 mod snapshot;
+mod tls;
+mod tries;
 mod unsent;
 mod webrtc;
 mod whep;
 mod whip;
+mod wire;
 mod worker;
 
 use std::{
@@ -42,9 +50,11 @@ use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use api::StatusSource;
+pub(crate) use pass::Passes;
+pub(crate) use tls::Tls;
 
 use crate::{
-    audience::{Audience, Transport},
+    audience::{Audience, Limits, Transport},
     encode::Encoders,
     error::{ServeError, StudioError},
     message::{Command, Outcome},
@@ -57,6 +67,7 @@ use guests::Guests;
 use hls::Hls;
 use live::Pumps;
 use reception::Reception;
+use rooms::Rooms;
 use signalling::Signalling;
 use webrtc::Leg;
 
@@ -78,6 +89,11 @@ pub(crate) struct Serving {
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,
     pub(crate) now_playing: NowPlaying,
+    /// Who may watch.
+    pub(crate) passes: Passes,
+    pub(crate) limits: Limits,
+    /// HTTPS, on the same port.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// Asks the engine for something.
@@ -93,6 +109,9 @@ struct Shared {
     pumps: Pumps,
     hls: Hls,
     router: Router,
+    passes: Passes,
+    rooms: Rooms,
+    tls: Option<Tls>,
 }
 
 /// The running server; ends when dropped.
@@ -143,6 +162,11 @@ impl Bound {
         };
         bind().map_err(listen)
     }
+
+    /// The address with its port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.1
+    }
 }
 
 impl Server {
@@ -173,6 +197,7 @@ impl Server {
         let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
             .merge(page::routes())
+            .merge(enter::routes(serving.passes.clone()))
             .merge(api::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(snapshot::routes(
@@ -183,7 +208,10 @@ impl Server {
             .merge(whep::routes(leg, serving.on_air.clone()))
             .merge(whip::routes(reception))
             .merge(signalling.routes())
-            .layer(middleware::from_fn(door::refuse_foreigners));
+            .layer(middleware::from_fn_with_state(
+                serving.passes.clone(),
+                gate::pass,
+            ));
         let ended = CancellationToken::new();
         let hls = Hls::start(
             runtime,
@@ -198,9 +226,12 @@ impl Server {
             audience: serving.audience.clone(),
             on_air: serving.on_air.clone(),
             now_playing: serving.now_playing,
-            pumps: Pumps::new(ended.clone()),
+            pumps: Pumps::new(&ended),
             hls,
             router,
+            rooms: Rooms::new(serving.limits),
+            passes: serving.passes,
+            tls: serving.tls,
         });
         runtime.spawn(let_go_off_air(
             serving.on_air,

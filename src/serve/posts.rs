@@ -18,7 +18,7 @@ use axum::{
 
 use super::webrtc::SessionId;
 use crate::{
-    audience::{Transport, Who},
+    audience::{NotLetIn, Transport, Who},
     error::{Remedy, ServeError},
 };
 
@@ -26,6 +26,8 @@ use crate::{
 pub(super) const LONGEST_OFFER: usize = 64 << 10;
 /// As long as going on the air takes, and some.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
+/// Until somebody may have left.
+const FULL_SECONDS: HeaderValue = HeaderValue::from_static("30");
 const SDP: &str = "application/sdp";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -64,17 +66,30 @@ pub(super) fn plain(status: StatusCode, words: impl std::fmt::Display) -> Respon
     (status, format!("{words}\n")).into_response()
 }
 
+/// The answer to somebody who is not let in.
+pub(super) fn not_let_in(why: NotLetIn) -> Response {
+    let status = match why {
+        NotLetIn::Banned => return plain(StatusCode::FORBIDDEN, why),
+        NotLetIn::TooManyHere => StatusCode::TOO_MANY_REQUESTS,
+        NotLetIn::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = plain(status, why);
+    response.headers_mut().insert(RETRY_AFTER, FULL_SECONDS);
+    response
+}
+
 /// Status and words of an error; never 5xx for what the viewer sent.
 pub(super) fn refusal(error: &ServeError) -> Response {
     let words = format!("{error} {}", error.remedy());
     match error {
         ServeError::Sdp(_) => plain(StatusCode::BAD_REQUEST, words),
-        ServeError::Banned(banned) => plain(StatusCode::FORBIDDEN, banned),
+        ServeError::NotLetIn(why) => not_let_in(*why),
         ServeError::OffAir
         | ServeError::NoSeat(_)
         | ServeError::Ended
         | ServeError::Udp(_)
         | ServeError::Listen { .. }
+        | ServeError::Certificate { .. }
         | ServeError::PortInUse { .. } => {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, words);
             response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);

@@ -17,6 +17,7 @@ mod tests;
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,8 +34,11 @@ use axum::{
 };
 use gst_plugin_webrtc_signalling_protocol as p;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    gate,
+    pass::{NoPass, Pass},
     posts,
     reception::{Reception, Right},
     webrtc::Leg,
@@ -56,6 +60,9 @@ type PeerId = String;
 fn new_peer_id() -> PeerId {
     format!("{:032x}", rand::random::<u128>())
 }
+
+/// Who came by an invitation is no viewer.
+const NO_VIEWER: &str = "An invitation is not for watching. Ask the broadcaster for the link.";
 
 /// Who comes, and by what right they may be a guest.
 type Visit = (Who, Option<Right>);
@@ -102,6 +109,7 @@ async fn upgrade(
     State(signalling): State<Signalling>,
     from: Option<Extension<ConnectInfo<SocketAddr>>>,
     query: Result<Query<Token>, QueryRejection>,
+    pass: Option<Extension<Arc<Result<Pass, NoPass>>>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -116,14 +124,46 @@ async fn upgrade(
         None => signalling.reception.right(&headers),
     };
     let right = right.ok();
+    let watching = match pass.as_ref().map(|Extension(pass)| pass.as_ref()) {
+        Some(Ok(pass)) => Watching::Until(pass.void.clone()),
+        Some(Err(why)) if right.is_none() => return gate::refuse(*why),
+        Some(Err(_)) => match right {
+            Some(Right::Own) => Watching::Until(None),
+            Some(Right::Word(_)) | None => Watching::Not,
+        },
+        // Nobody stands before this route.
+        None => Watching::Until(None),
+    };
     upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
-        .on_upgrade(move |socket| serve(socket, (who, right), signalling.hub))
+        .on_upgrade(move |socket| serve(socket, (who, right), watching, signalling.hub))
+}
+
+/// Whether a socket may watch.
+enum Watching {
+    /// Until what it came by is void.
+    Until(Option<CancellationToken>),
+    Not,
+}
+
+impl Watching {
+    /// Done when it may not any more.
+    async fn void(&self) {
+        match self {
+            Watching::Until(Some(void)) => void.cancelled().await,
+            Watching::Until(None) | Watching::Not => std::future::pending().await,
+        }
+    }
 }
 
 /// One socket, until either side ends it.
-async fn serve(mut socket: WebSocket, visit: Visit, hub: mpsc::Sender<FromSocket>) {
+async fn serve(
+    mut socket: WebSocket,
+    visit: Visit,
+    watching: Watching,
+    hub: mpsc::Sender<FromSocket>,
+) {
     let id = new_peer_id();
     let (tell, mut told) = mpsc::channel(WAITING);
     let mut reason = (close_code::AWAY, "The broadcast has ended.");
@@ -132,7 +172,7 @@ async fn serve(mut socket: WebSocket, visit: Visit, hub: mpsc::Sender<FromSocket
         .await
         .is_ok()
     {
-        reason = converse(&mut socket, &id, &hub, &mut told).await;
+        reason = converse(&mut socket, &id, &watching, &hub, &mut told).await;
     }
     let (code, words): (CloseCode, &str) = reason;
     let close = CloseFrame {
@@ -158,6 +198,7 @@ fn text(message: &p::OutgoingMessage) -> Message {
 async fn converse(
     socket: &mut WebSocket,
     id: &str,
+    watching: &Watching,
     hub: &mpsc::Sender<FromSocket>,
     told: &mut mpsc::Receiver<p::OutgoingMessage>,
 ) -> (CloseCode, &'static str) {
@@ -169,6 +210,13 @@ async fn converse(
                 heard = Instant::now();
                 match said {
                     Some(Ok(Message::Text(json))) => match serde_json::from_str(&json) {
+                        Ok(p::IncomingMessage::StartSession(_))
+                            if matches!(watching, Watching::Not) =>
+                        {
+                            text(&p::OutgoingMessage::Error {
+                                details: NO_VIEWER.into(),
+                            })
+                        }
                         Ok(message) => {
                             if hub.send(FromSocket::Said(id.to_string(), message)).await.is_err() {
                                 return (close_code::AWAY, "The broadcast has ended.");
@@ -191,6 +239,9 @@ async fn converse(
                 Some(message) => text(&message),
                 None => return (close_code::AWAY, "The broadcast has ended."),
             },
+            () = watching.void() => {
+                return (close_code::POLICY, "Your link is not valid any more.");
+            }
             _ = ping.tick() => {
                 if heard.elapsed() > SILENT_AT_MOST {
                     return (close_code::AWAY, "Nothing was heard from you.");

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     live::{NOT_BEGUN, NOTHING_TO_CARRY, OFF_AIR},
-    posts::peer,
+    posts::{not_let_in, peer},
 };
 use crate::{
     audience::Audience,
@@ -53,9 +53,10 @@ pub(super) fn routes(
 /// The newest picture of the encoder that `/live.mjpeg` reads; it is started if it does not run.
 async fn take(State(camera): State<Camera>, request: Request) -> Response {
     let from = peer(&request).map(|from| from.ip());
-    if let Some(Err(banned)) = from.map(|ip| camera.audience.check(ip)) {
+    // A single picture takes no viewer's place.
+    if let Some(Err(banned)) = from.map(|ip| camera.audience.check_ban(ip)) {
         let no_store = [(CACHE_CONTROL, "no-store")];
-        return (StatusCode::FORBIDDEN, no_store, format!("{banned}\n")).into_response();
+        return (no_store, not_let_in(banned)).into_response();
     }
     if !*camera.on_air.borrow() {
         return later(OFF_AIR);

@@ -4,7 +4,8 @@
 use std::{collections::VecDeque, io, io::IoSlice};
 
 use bytes::{Buf, Bytes};
-use tokio::net::TcpStream;
+
+use super::wire::Wire;
 
 /// Pieces handed to the system at once.
 const SLICES: usize = 32;
@@ -20,23 +21,23 @@ impl Unsent {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether the system has everything.
+    pub(super) fn is_done<W: Wire>(&self, wire: &W) -> bool {
+        self.0.is_empty() && !wire.holds()
     }
 
-    /// Write as much as the socket takes now; how much that was.
-    pub(super) fn write(&mut self, socket: &TcpStream) -> io::Result<usize> {
+    /// Write as much as the connection takes now; how much that was.
+    pub(super) fn write<W: Wire>(&mut self, wire: &mut W) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return wire.try_flush().map(|()| 0);
+        }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut used = 0;
         for (slice, bytes) in slices.iter_mut().zip(&self.0) {
             *slice = IoSlice::new(bytes);
             used += 1;
         }
-        let written = match &slices[..used] {
-            // The usual case, and a little cheaper.
-            [one] => socket.try_write(one)?,
-            several => socket.try_write_vectored(several)?,
-        };
+        let written = wire.try_write(&slices[..used])?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }

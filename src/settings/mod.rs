@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Profiles, units in words, and the API token.
+//! Profiles, units in words, who may watch, and the tokens.
 
 mod profile;
+pub mod sharing;
 pub mod units;
 
 use std::{
     fs,
     io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use rand::{TryRngCore, rngs::OsRng};
 
 pub use profile::Profile;
+pub use sharing::{Https, Secret, Sharing, Watching};
 
 use crate::error::StudioError;
 
@@ -25,38 +27,75 @@ pub fn folder() -> Option<PathBuf> {
 
 /// The API token: made at the first start and kept in a file that only its owner can read.
 pub fn api_token() -> Result<String, StudioError> {
-    let path = folder()
-        .unwrap_or_else(|| PathBuf::from(".aerial"))
-        .join("api-token");
-    let problem = |e: std::io::Error| StudioError::Token {
-        path: path.clone(),
+    kept("api-token")
+}
+
+const VIEWER_TOKEN: &str = "viewer-token";
+
+/// The token of viewers: made when the broadcast is shared for the first time, and kept, so that links stay good.
+pub fn viewer_token() -> Result<String, StudioError> {
+    kept(VIEWER_TOKEN)
+}
+
+/// Another token of viewers, kept in the place of the one before.
+pub fn renew_viewer_token() -> Result<String, StudioError> {
+    let token = random()?;
+    write(VIEWER_TOKEN, &token)?;
+    Ok(token)
+}
+
+/// 160 random bits as text.
+pub fn random() -> Result<String, StudioError> {
+    let mut bytes = [0u8; 20];
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| problem(&path("token"), &std::io::Error::other(e.to_string())))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn path(name: &str) -> PathBuf {
+    let folder = folder().unwrap_or_else(|| PathBuf::from(".aerial"));
+    folder.join(name)
+}
+
+fn problem(path: &Path, e: &std::io::Error) -> StudioError {
+    StudioError::Token {
+        path: path.to_path_buf(),
         why: e.to_string(),
-    };
+    }
+}
+
+/// The token of this name; made if there is none.
+fn kept(name: &str) -> Result<String, StudioError> {
+    let path = path(name);
     match fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_string()),
         Ok(_) => (),
         Err(e) if e.kind() == ErrorKind::NotFound => (),
-        Err(e) => return Err(problem(e)),
+        Err(e) => return Err(problem(&path, &e)),
     }
-    let mut bytes = [0u8; 20];
-    OsRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|e| problem(std::io::Error::other(e.to_string())))?;
-    let token: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(problem)?;
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(problem)?;
-    writeln!(file, "{token}").map_err(problem)?;
+    let token = random()?;
+    write(name, &token)?;
     Ok(token)
+}
+
+/// Keep this in a file that only its owner can read.
+pub(crate) fn write(name: &str, text: &str) -> Result<(), StudioError> {
+    let path = path(name);
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
+        writeln!(file, "{}", text.trim_end())
+    };
+    write().map_err(|e| problem(&path, &e))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::folder;
+use super::{Secret, folder};
 use crate::error::SpecError;
 
 /// What a profile may say. The keys are the long options of `aerial live`, with `_` for `-`; options on the command
@@ -39,6 +39,24 @@ pub struct Profile {
     pub listen: Option<String>,
     /// Share on this network.
     pub share: bool,
+    /// What links of viewers carry.
+    pub viewer_token: Option<Secret>,
+    /// What viewers without it are asked for.
+    pub viewer_password: Option<Secret>,
+    /// Let everybody watch.
+    pub open: bool,
+    /// Other names of this computer.
+    pub host: Vec<String>,
+    /// Viewers at one time.
+    pub max_viewers: Option<usize>,
+    /// Of one address.
+    pub max_viewers_per_address: Option<usize>,
+    /// Serve HTTPS.
+    pub tls: bool,
+    /// With this certificate.
+    pub tls_cert: Option<PathBuf>,
+    /// And its key.
+    pub tls_key: Option<PathBuf>,
     /// Icecast servers.
     pub icecast: Vec<String>,
     /// RTMP servers.

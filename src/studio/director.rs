@@ -131,6 +131,12 @@ impl Director {
                 true => Ok(()),
                 false => Err(StudioError::NotBanned(address)),
             },
+            Command::RenewViewerToken => {
+                // Writes a file.
+                tokio::task::block_in_place(|| self.shared.passes.renew())?;
+                self.shared.tell(Event::ViewerToken);
+                Ok(())
+            }
             Command::Note(id, note) => match self.shared.audience.note(id, &note) {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchViewer),

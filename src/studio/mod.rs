@@ -28,7 +28,8 @@ use crate::{
         Levels, Program,
         scene::{Layout, Overlays},
     },
-    serve::{Bound, Server, Serving},
+    serve::{Bound, Passes, Server, Serving, Tls},
+    settings::Sharing,
     source::{
         AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
         guest::Seats,
@@ -61,6 +62,8 @@ pub struct StudioOptions {
     pub listen: SocketAddr,
     /// Token of the control routes.
     pub api_token: String,
+    /// Who may watch, and how.
+    pub sharing: Sharing,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
@@ -105,6 +108,8 @@ struct Shared {
     outputs: output::Board,
     now_playing: NowPlaying,
     rates: Mutex<Rates>,
+    passes: Passes,
+    tls: Option<Tls>,
 }
 
 impl Studio {
@@ -161,6 +166,20 @@ impl Studio {
                 })
             }
         });
+        audience.limit(options.sharing.limits);
+        let shared = !bound.address().ip().is_loopback();
+        let passes = Passes::new(
+            &options.sharing,
+            bound.address().port(),
+            shared || !options.sharing.hosts.is_empty(),
+            &options.api_token,
+            audience.clone(),
+        )?;
+        let tls = options.sharing.https.as_ref().map(|https| {
+            let addresses = crate::serve::reachable(bound.address().ip());
+            Tls::new(https, &addresses, &options.sharing.hosts)
+        });
+        let tls = tls.transpose()?;
         let now_playing = NowPlaying::default();
         let navigation = Navigation::new(options.encoding.fps);
         let outputs = Outputs::new(
@@ -215,6 +234,8 @@ impl Studio {
             outputs: outputs.board(),
             now_playing: now_playing.clone(),
             rates: Mutex::default(),
+            passes: passes.clone(),
+            tls: tls.clone(),
         });
         let on_air = watch::Sender::new(false);
         let server = Server::start(
@@ -235,6 +256,9 @@ impl Studio {
                 control: control(Arc::downgrade(&shared)),
                 seats,
                 now_playing: now_playing.clone(),
+                passes,
+                limits: options.sharing.limits,
+                tls,
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
@@ -305,12 +329,39 @@ impl Studio {
         self.0.address
     }
 
-    /// Links under which viewers on this computer (and, if it listens there, on the network) reach the server.
+    /// Addresses under which viewers on this computer (and, if it listens there, on the network) reach the server.
     pub fn links(&self) -> Vec<String> {
         crate::serve::reachable(self.0.address.ip())
             .into_iter()
-            .map(|ip| format!("http://{}", SocketAddr::new(ip, self.0.address.port())))
+            .map(|ip| {
+                let secure = self.0.shared.tls.is_some() && !ip.is_loopback();
+                let scheme = if secure { "https" } else { "http" };
+                format!("{scheme}://{}", SocketAddr::new(ip, self.0.address.port()))
+            })
             .collect()
+    }
+
+    /// What viewers need to open a path there, with the token where they need it.
+    pub fn watch_link(&self, base: &str, path: &str) -> String {
+        let local = url::Url::parse(base).is_ok_and(|url| match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(_)) | None => false,
+        });
+        match self.0.shared.passes.word().filter(|_| !local) {
+            Some(token) => format!("{base}{path}?t={token}"),
+            None => format!("{base}{path}"),
+        }
+    }
+
+    /// The token in viewers' links; `None` if everybody may watch.
+    pub fn viewer_token(&self) -> Option<String> {
+        self.0.shared.passes.word()
+    }
+
+    /// SHA-256 of the certificate, if the server has one: what a browser shows of it is to be the same.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.0.shared.tls.as_ref().map(Tls::fingerprint)
     }
 
     /// State of the broadcast.

@@ -161,7 +161,7 @@ impl Bridge {
         self.take(Event::Overlays(self.studio.overlays()));
         self.after_sources();
         let address = self.studio.address();
-        model.broadcast.set_link(link::link(address));
+        self.show_link();
         model.broadcast.set_reach(link::reach(address));
     }
 
@@ -209,6 +209,7 @@ impl Bridge {
                 let bans: Vec<_> = bans.into_iter().map(glib::BoxedAnyObject::new).collect();
                 model.bans.splice(0, model.bans.n_items(), &bans);
             }
+            Event::ViewerToken => self.show_link(),
             Event::ViewerLeft(id) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);
                 self.after_viewers();
@@ -307,6 +308,11 @@ impl Bridge {
             .broadcast
             .set_recording(outputs().any(|item| item.recording()));
         self.judge();
+    }
+
+    fn show_link(&self) {
+        let link = link::of_viewers(&self.studio);
+        self.model.broadcast.set_link(link);
     }
 
     fn after_viewers(&self) {

@@ -4,9 +4,22 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use gettextrs::gettext;
+use studio::Studio;
+
+/// The link that viewers open, with the token that lets them in.
+pub fn of_viewers(studio: &Studio) -> String {
+    let address = studio.address();
+    let link = link(address);
+    let base = link.trim_end_matches('/');
+    let base = match studio.fingerprint().is_some() && !address.ip().is_loopback() {
+        true => base.replacen("http:", "https:", 1),
+        false => base.to_string(),
+    };
+    studio.watch_link(&base, "/")
+}
 
 /// The link of the watch page.
-pub fn link(address: SocketAddr) -> String {
+fn link(address: SocketAddr) -> String {
     let shown = match address.ip().is_unspecified() {
         true => SocketAddr::new(outward(address.ip()), address.port()),
         false => address,

@@ -163,6 +163,7 @@ mod tests {
             encoding: EncodeSettings::default(),
             listen: ([127, 0, 0, 1], 0).into(),
             api_token: "token".into(),
+            sharing: Default::default(),
             outputs: vec![],
             now_playing: None,
         })

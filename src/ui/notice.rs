@@ -9,7 +9,10 @@ mod source;
 mod spec;
 
 use gettextrs::gettext;
-use studio::error::{ServeError, StudioError};
+use studio::{
+    audience::NotLetIn,
+    error::{ServeError, StudioError},
+};
 
 pub use output::output;
 pub use source::source;
@@ -196,9 +199,20 @@ pub fn serve(error: &ServeError) -> Notice {
             gettext("The broadcast is not on the air."),
             gettext("Press Go live first."),
         ),
-        ServeError::Banned(_) => Notice::new(
+        ServeError::NotLetIn(NotLetIn::Banned) => Notice::new(
             gettext("That address is banned from this broadcast."),
             gettext("Let it in again from the list of viewers."),
+        ),
+        ServeError::NotLetIn(NotLetIn::TooManyHere | NotLetIn::TooMany) => Notice::new(
+            gettext("There are as many viewers as you allow."),
+            gettext("Allow more of them."),
+        ),
+        ServeError::Certificate { path, why } => Notice::new(
+            fill(
+                gettext("The certificate {path} cannot be used: {why}."),
+                &[("path", &path.display().to_string()), ("why", plain(why))],
+            ),
+            gettext("Give another one, or none: Aerial makes one itself."),
         ),
         ServeError::NoSeat(why) => Notice::new(
             fill(

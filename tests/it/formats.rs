@@ -715,8 +715,8 @@ fn a_connection_carries_one_hls_request_after_the_other_and_then_another_one() {
     let mut aerial = Aerial::live(SMALL);
     let folder = folder(&aerial);
     let requests = format!(
-        "GET /hls/{folder}/full.m3u8 HTTP/1.1\r\nHost: x\r\n\r\nGET /hls/nothing HTTP/1.1\r\nHost: x\r\n\r\n\
-         GET /live.mp3 HTTP/1.1\r\nHost: x\r\n\r\n"
+        "GET /hls/{folder}/full.m3u8 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hls/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n\
+         GET /live.mp3 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     );
     let all = http::exchange(aerial.address(), requests.as_bytes())
         .unwrap()

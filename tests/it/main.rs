@@ -123,6 +123,9 @@ mod links;
 /// Cameras and microphones that come and go.
 mod devices;
 
+/// Who may watch from other computers.
+mod sharing;
+
 /// Pictures from other programs.
 mod frames;
 

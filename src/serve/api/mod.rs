@@ -5,6 +5,7 @@ mod invitation;
 mod now_playing;
 mod outputs;
 mod scene;
+mod sharing;
 mod viewers;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Control, Serving, door};
+use super::{Control, Passes, Serving, door};
 use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
@@ -42,6 +43,7 @@ struct Api {
     scene: SceneSource,
     seats: Seats,
     now_playing: NowPlaying,
+    passes: Passes,
 }
 
 /// What is on screen and over it; `None` when the engine has ended.
@@ -56,6 +58,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         scene: serving.scene.clone(),
         seats: serving.seats.clone(),
         now_playing: serving.now_playing.clone(),
+        passes: serving.passes.clone(),
     };
     Router::new()
         .route("/api/v1/status", get(status))
@@ -64,6 +67,7 @@ pub(super) fn routes(serving: &Serving) -> Router {
         .merge(invitation::routes())
         .merge(now_playing::routes())
         .merge(viewers::routes())
+        .merge(sharing::routes())
         .route("/api", get(nothing))
         .route("/api/{*rest}", get(nothing))
         .route_layer(middleware::from_fn_with_state(api.clone(), want_token))

@@ -4,10 +4,9 @@
 use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use super::Request;
-use crate::serve::{live::NOT_BEGUN, unsent::Unsent};
+use crate::serve::{live::NOT_BEGUN, unsent::Unsent, wire::Wire};
 
 /// A viewer whose connection takes nothing for this long is let go.
 const STALL: Duration = Duration::from_secs(20);
@@ -71,8 +70,8 @@ impl Answer {
 }
 
 /// Write an answer; whether the connection is good for another. `count` is told what the connection took.
-pub(super) async fn send(
-    socket: &TcpStream,
+pub(super) async fn send<W: Wire>(
+    wire: &mut W,
     request: &Request,
     answer: Answer,
     count: impl Fn(u64),
@@ -105,7 +104,7 @@ pub(super) async fn send(
             None => (),
         }
     }
-    if status.starts_with("503") {
+    if status.starts_with("503") || status.starts_with("429") {
         more += "Retry-After: 5\r\n";
     }
     let length: usize = body.iter().map(Bytes::len).sum();
@@ -119,11 +118,11 @@ pub(super) async fn send(
         body.clear();
     }
     let mut unsent: Unsent = std::iter::once(Bytes::from(head)).chain(body).collect();
-    while !unsent.is_empty() {
-        match unsent.write(socket) {
+    while !unsent.is_done(wire) {
+        match unsent.write(wire) {
             Ok(n) => count(n as u64),
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                let ready = tokio::time::timeout(STALL, socket.writable()).await;
+                let ready = tokio::time::timeout(STALL, wire.tcp().writable()).await;
                 if !matches!(ready, Ok(Ok(()))) {
                     return false;
                 }

@@ -21,9 +21,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use super::live::OFF_AIR;
+use super::{
+    live::{self, OFF_AIR},
+    wire::Wire,
+};
 use crate::{
-    audience::{Audience, Banned, Transport, Who},
+    audience::{Audience, NotLetIn, Transport, Who},
     encode::{Encoders, Format},
     mux::Muxes,
 };
@@ -47,6 +50,8 @@ pub(super) struct Request {
     /// The first and the last byte; without a first, how many of the end.
     pub(super) range: Option<(Option<u64>, Option<u64>)>,
     pub(super) agent: String,
+    /// The token that came in the link, which its playlists carry on.
+    pub(super) token: Option<String>,
     /// Whether another request may follow on this connection.
     pub(super) keep: bool,
 }
@@ -90,25 +95,25 @@ impl Hls {
     }
 
     /// Answer one request; whether the connection is good for another.
-    pub(super) async fn serve(
+    pub(super) async fn serve<W: Wire>(
         &self,
-        socket: &TcpStream,
+        wire: &mut W,
         peer: SocketAddr,
         request: &Request,
     ) -> bool {
         if !*self.supplies.on_air.borrow() {
             let answer = Answer::words("503 Service Unavailable", OFF_AIR);
-            return send(socket, request, answer, |_| ()).await;
+            return send(wire, request, answer, |_| ()).await;
         }
         if request.path == "index.m3u8" {
-            if self.sessions.check(peer.ip()).is_err() {
-                let answer = Answer::words("403 Forbidden", Banned::WORDS);
-                return send(socket, request, answer, |_| ()).await;
+            if let Err(why) = self.sessions.check(peer.ip()) {
+                let answer = not_let_in(why);
+                return send(wire, request, answer, |_| ()).await;
             }
-            return send(socket, request, self.master(request), |_| ()).await;
+            return send(wire, request, self.master(request), |_| ()).await;
         }
         let Some((name, file)) = request.path.split_once('/') else {
-            return send(socket, request, Answer::not_found(), |_| ()).await;
+            return send(wire, request, Answer::not_found(), |_| ()).await;
         };
         let who = || Who {
             transport: Transport::Hls,
@@ -122,13 +127,13 @@ impl Hls {
                 let answer = match why {
                     NoViewer::Name => Answer::not_found(),
                     NoViewer::Kicked => Answer::kicked(),
-                    NoViewer::Banned => Answer::words("403 Forbidden", Banned::WORDS),
+                    NoViewer::NotLetIn(why) => not_let_in(why),
                     NoViewer::Full => Answer::words(
                         "503 Service Unavailable",
                         "There are too many viewers. Try again later.",
                     ),
                 };
-                return send(socket, request, answer, |_| ()).await;
+                return send(wire, request, answer, |_| ()).await;
             }
         };
         let guard = &visit.guard;
@@ -136,16 +141,16 @@ impl Hls {
             answer = self.find(file, request) => answer,
             () = guard.kicked() => None,
             // A player that has left while it waits is no viewer.
-            () = closed(socket) => return false,
+            () = closed(wire.tcp()) => return false,
         };
         let Some((rendition, answer)) = answer else {
-            return send(socket, request, Answer::kicked(), |_| ()).await;
+            return send(wire, request, Answer::kicked(), |_| ()).await;
         };
         if let Some(rendition) = rendition {
             guard.counters().set_low(rendition.format == Format::Mp4Low);
         }
         tokio::select! {
-            keep = send(socket, request, answer, |n| guard.counters().add_bytes(n)) => keep,
+            keep = send(wire, request, answer, |n| guard.counters().add_bytes(n)) => keep,
             () = guard.kicked() => false,
         }
     }
@@ -167,7 +172,7 @@ impl Hls {
             all().for_each(|rendition| rendition.ask());
         }
         let text = playlist::master(&encoders.settings(), tracks, &Sessions::name());
-        Answer::playlist(text)
+        Answer::playlist(carrying(text, request))
     }
 
     /// The file of a viewer's folder. `None` never comes from here: it is what a kick makes of it.
@@ -186,15 +191,15 @@ impl Hls {
         };
         rendition.ask();
         let answer = match piece {
-            None => self.media(rendition, &request.query).await,
+            None => self.media(rendition, request).await,
             Some(piece) => file_of(rendition, piece).await,
         };
         Some((Some(rendition), answer))
     }
 
-    async fn media(&self, rendition: &Rendition, query: &str) -> Answer {
+    async fn media(&self, rendition: &Rendition, request: &Request) -> Answer {
         let (mut segment, mut part) = (None, None);
-        for (key, value) in query.split('&').filter_map(|q| q.split_once('=')) {
+        for (key, value) in request.query.split('&').filter_map(|q| q.split_once('=')) {
             let place = match key {
                 "_HLS_msn" => &mut segment,
                 "_HLS_part" => &mut part,
@@ -224,11 +229,23 @@ impl Hls {
             Some(Some(text))
         });
         match tokio::time::timeout(BEGIN, told).await {
-            Ok(Some(text)) => Answer::playlist(text),
+            Ok(Some(text)) => Answer::playlist(carrying(text, request)),
             Ok(None) => Answer::words("400 Bad Request", "That segment is far in the future."),
             Err(_) => Answer::not_begun(),
         }
     }
+}
+
+/// A playlist whose addresses carry the token that it was asked for with: players have no cookies.
+fn carrying(text: String, request: &Request) -> String {
+    match &request.token {
+        Some(token) => playlist::carrying(&text, token),
+        None => text,
+    }
+}
+
+fn not_let_in(why: NotLetIn) -> Answer {
+    Answer::words(live::status_of(why), &why.to_string())
 }
 
 /// `i1.mp4`, `s12.m4s` or `p57.m4s`.

@@ -50,6 +50,25 @@ pub(super) fn master(settings: &EncodeSettings, tracks: Tracks, token: &str) -> 
     text
 }
 
+/// The same playlist with this token in each of its addresses.
+pub(super) fn carrying(text: &str, token: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.lines() {
+        match (line.starts_with('#'), line.split_once("URI=\"")) {
+            (false, _) => {
+                let _ = write!(out, "{line}?t={token}");
+            }
+            (true, Some((before, rest))) => {
+                let (address, after) = rest.split_once('"').unwrap_or((rest, ""));
+                let _ = write!(out, "{before}URI=\"{address}?t={token}\"{after}");
+            }
+            (true, None) => out += line,
+        }
+        out.push('\n');
+    }
+    out
+}
+
 /// The lowest level of H.264 that allows this size and rate (table A-1 of the standard), as a player wants to know it
 /// before it has seen anything.
 fn level(width: u32, height: u32, fps: u32) -> u8 {
@@ -213,6 +232,15 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("low.m3u8") && !text.contains("RESOLUTION"));
+    }
+
+    #[test]
+    fn a_token_is_carried_on_to_every_address() {
+        let text = "#EXTM3U\n#EXT-X-MAP:URI=\"full/i1.mp4\"\n#EXTINF:2.0,\nfull/s0.m4s\n\
+                    #EXT-X-PART:DURATION=0.5,URI=\"full/p1.m4s\",INDEPENDENT=YES\n";
+        let carried = "#EXTM3U\n#EXT-X-MAP:URI=\"full/i1.mp4?t=ab\"\n#EXTINF:2.0,\nfull/s0.m4s?t=ab\n\
+                       #EXT-X-PART:DURATION=0.5,URI=\"full/p1.m4s?t=ab\",INDEPENDENT=YES\n";
+        assert_eq!(carrying(text, "ab"), carried);
     }
 
     #[test]

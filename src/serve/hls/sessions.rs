@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use crate::audience::{Audience, Banned, Guard, Who};
+use crate::audience::{Audience, Guard, NotLetIn, Who};
 
 /// Folders at one time: a viewer costs little, but somebody may make up names.
 const MOST: usize = 20_000;
@@ -63,8 +63,8 @@ pub(super) enum NoViewer {
     Name,
     /// The broadcaster let it go.
     Kicked,
-    /// Its address is banned.
-    Banned,
+    /// Its address is banned, or there are enough.
+    NotLetIn(NotLetIn),
     /// There are too many.
     Full,
 }
@@ -91,7 +91,7 @@ impl Sessions {
     }
 
     /// Whether this address may watch.
-    pub(super) fn check(&self, address: IpAddr) -> Result<(), Banned> {
+    pub(super) fn check(&self, address: IpAddr) -> Result<(), NotLetIn> {
         self.audience.check(address)
     }
 
@@ -117,7 +117,7 @@ impl Sessions {
         if list.len() >= MOST {
             return Err(NoViewer::Full);
         }
-        let guard = self.audience.join(who()).map_err(|_| NoViewer::Banned)?;
+        let guard = self.audience.join(who()).map_err(NoViewer::NotLetIn)?;
         let guard = Arc::new(guard);
         let busy = Arc::new(AtomicUsize::new(1));
         list.insert(

@@ -13,13 +13,18 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
+    net::TcpStream,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::yield_now,
     time::MissedTickBehavior,
 };
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::viewer::{Sent, Viewer};
+use super::{
+    super::wire::Wire,
+    viewer::{Sent, Viewer},
+};
 use crate::{encode::Format, fanout::Join, mux::Chunk};
 
 /// While nothing is published, viewers are looked at this often: who is let go must not wait for a picture.
@@ -29,18 +34,33 @@ const TURN: usize = 64;
 /// More tasks than this would only wait for the network card.
 const MOST_SHARES: usize = 4;
 
-/// The pumps of all formats. They run only while they have viewers.
+/// The pumps of both kinds of connection.
 pub(in crate::serve) struct Pumps {
-    shares: usize,
-    running: Mutex<HashMap<(Format, usize), UnboundedSender<Viewer>>>,
-    ended: CancellationToken,
+    pub(in crate::serve) plain: Pump<TcpStream>,
+    pub(in crate::serve) secure: Pump<TlsStream<TcpStream>>,
 }
 
 impl Pumps {
-    /// No pump yet; all end with the token.
-    pub(in crate::serve) fn new(ended: CancellationToken) -> Pumps {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
+    /// At rest; all ends with the token.
+    pub(in crate::serve) fn new(ended: &CancellationToken) -> Pumps {
         Pumps {
+            plain: Pump::new(ended.clone()),
+            secure: Pump::new(ended.clone()),
+        }
+    }
+}
+
+/// Sends in all formats. Its tasks run only while they have viewers.
+pub(in crate::serve) struct Pump<W> {
+    shares: usize,
+    running: Mutex<HashMap<(Format, usize), UnboundedSender<Viewer<W>>>>,
+    ended: CancellationToken,
+}
+
+impl<W: Wire> Pump<W> {
+    fn new(ended: CancellationToken) -> Pump<W> {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Pump {
             shares: processors.min(MOST_SHARES),
             running: Mutex::default(),
             ended,
@@ -48,40 +68,37 @@ impl Pumps {
     }
 
     /// Take over somebody who has caught up.
-    pub(super) fn hand(&self, mut viewer: Viewer) {
+    pub(super) fn hand(&self, mut viewer: Viewer<W>) {
         let format = viewer.lease.container().format;
         let place = (format, viewer.guard.id() as usize % self.shares);
         let mut running = self.running.lock();
-        if let Some(pump) = running.get(&place) {
-            match pump.send(viewer) {
+        if let Some(share) = running.get(&place) {
+            match share.send(viewer) {
                 Ok(()) => return,
-                // That pump has ended, for want of viewers.
+                // That share has ended, for want of viewers.
                 Err(unsent) => viewer = unsent.0,
             }
         }
-        let (pump, newcomers) = unbounded_channel();
-        tokio::spawn(Pump::of(viewer, newcomers).run(self.ended.clone()));
-        running.insert(place, pump);
+        let (newcomer, newcomers) = unbounded_channel();
+        let share = Share {
+            viewers: vec![viewer],
+            newcomers,
+            batch: vec![],
+        };
+        tokio::spawn(share.run(self.ended.clone()));
+        running.insert(place, newcomer);
     }
 }
 
-/// The viewers of one pump.
-struct Pump {
-    viewers: Vec<Viewer>,
-    newcomers: UnboundedReceiver<Viewer>,
+/// The viewers of one task.
+struct Share<W> {
+    viewers: Vec<Viewer<W>>,
+    newcomers: UnboundedReceiver<Viewer<W>>,
     /// Lent to each viewer in turn.
     batch: Vec<Chunk>,
 }
 
-impl Pump {
-    fn of(first: Viewer, newcomers: UnboundedReceiver<Viewer>) -> Pump {
-        Pump {
-            viewers: vec![first],
-            newcomers,
-            batch: vec![],
-        }
-    }
-
+impl<W: Wire> Share<W> {
     /// Until there are no viewers, or the server ends.
     async fn run(mut self, ended: CancellationToken) {
         // Tells when something was published. The viewers read it, each from its own place.
@@ -115,7 +132,7 @@ impl Pump {
     }
 
     /// Send a newcomer what was published on its way here.
-    fn greet(&mut self, mut viewer: Viewer) {
+    fn greet(&mut self, mut viewer: Viewer<W>) {
         match viewer.send(&mut self.batch, Instant::now()) {
             Sent::All | Sent::Some => self.viewers.push(viewer),
             Sent::Ended(end) => viewer.part(end),

@@ -3,13 +3,10 @@
 
 use std::{
     io::ErrorKind,
-    net::Shutdown,
     time::{Duration, Instant},
 };
 
-use tokio::net::TcpStream;
-
-use super::super::{icy::Weaver, unsent::Unsent};
+use super::super::{icy::Weaver, rooms::Room, unsent::Unsent, wire::Wire};
 use crate::{
     audience::Guard,
     fanout::Taken,
@@ -25,8 +22,8 @@ const BATCH: usize = 16;
 
 /// Somebody who watches. While its socket takes nothing it keeps its place until the ring moves on; then it continues
 /// at the newest key frame.
-pub(super) struct Viewer {
-    pub(super) socket: TcpStream,
+pub(super) struct Viewer<W> {
+    pub(super) socket: W,
     pub(super) unsent: Unsent,
     pub(super) weaver: Option<Weaver>,
     pub(super) feed: ChunkFeed,
@@ -35,6 +32,11 @@ pub(super) struct Viewer {
     pub(super) guard: Guard,
     /// Keeps the muxer going.
     pub(super) lease: MuxLease,
+    #[expect(
+        dead_code,
+        reason = "a place among the connections, held as long as this one"
+    )]
+    pub(super) room: Room,
 }
 
 /// What came of sending.
@@ -57,7 +59,7 @@ pub(super) enum End {
     Slow,
 }
 
-impl Viewer {
+impl<W: Wire> Viewer<W> {
     /// Send until there is nothing more, or it ends.
     pub(super) async fn catch_up(&mut self) -> Option<End> {
         let mut batch = Vec::with_capacity(BATCH);
@@ -67,7 +69,7 @@ impl Viewer {
                 Sent::Ended(end) => return Some(end),
                 Sent::Some => tokio::select! {
                     // An error is found by the next writing.
-                    _ = self.socket.writable() => (),
+                    _ = self.socket.tcp().writable() => (),
                     () = tokio::time::sleep(LOOK) => (),
                     () = self.guard.kicked() => (),
                 },
@@ -83,8 +85,8 @@ impl Viewer {
         }
         let counters = self.guard.counters();
         loop {
-            while !self.unsent.is_empty() {
-                match self.unsent.write(&self.socket) {
+            while !self.unsent.is_done(&self.socket) {
+                match self.unsent.write(&mut self.socket) {
                     Ok(n) => {
                         counters.add_bytes(n as u64);
                         self.stuck = None;
@@ -118,12 +120,9 @@ impl Viewer {
     }
 
     /// Let it go.
-    pub(super) fn part(self, end: End) {
+    pub(super) fn part(mut self, end: End) {
         match end {
-            End::Over => {
-                // Says "that was all" before the connection is closed; who is gone already need not hear it.
-                let _ = socket2::SockRef::from(&self.socket).shutdown(Shutdown::Write);
-            }
+            End::Over => self.socket.finish(),
             End::Gone => (),
             End::Slow => self.guard.audience().let_slow_go(self.guard.id()),
         }

@@ -213,6 +213,21 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Correct that line in the file, or choose another profile."),
         ),
+        SpecError::Alone(one, other) => Notice::new(
+            fill(
+                gettext("{one} is of no use without {other}."),
+                &[("one", one), ("other", other)],
+            ),
+            fill(gettext("Give {other} too."), &[("other", other)]),
+        ),
+        SpecError::ViewerToken => Notice::new(
+            gettext("That viewer token cannot be used."),
+            gettext("Give at least 8 letters, digits or -._~, or none: Aerial makes one."),
+        ),
+        SpecError::Host(name) => Notice::new(
+            fill(gettext("“{name}” is not a host name."), &[("name", name)]),
+            gettext("Write it as in live.example.org, without https:// and port."),
+        ),
         SpecError::Conflict(one, other) => Notice::new(
             fill(
                 gettext("{one} and {other} exclude each other."),

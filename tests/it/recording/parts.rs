@@ -213,6 +213,7 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
         },
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         api_token: "token".into(),
+        sharing: Default::default(),
         outputs,
         now_playing: None,
     })

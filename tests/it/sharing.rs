@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Who may watch from other computers: by the link, by the password, and until when.
+//!
+//! The other computer is this one by the address that others know it under.
+
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::unix::fs::PermissionsExt,
+};
+
+use serde_json::Value;
+
+use crate::{
+    http::{self, Reply, Viewer},
+    media,
+    rig::{Aerial, Home, have, viewers},
+};
+
+const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
+/// Every address of this computer.
+const ALL: &[&str] = &["--listen", "0.0.0.0:0"];
+
+/// The address under which others see this computer; none where it is in no network.
+pub fn outside() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Sends nothing: the system only says which of its addresses it would use.
+    socket.connect("192.0.2.1:9").ok()?;
+    let ip = socket.local_addr().unwrap().ip();
+    (!ip.is_loopback()).then_some(ip)
+}
+
+/// The same server as others reach it; the story is skipped without a network, but not where everything must be there.
+pub fn from_outside(aerial: &Aerial) -> Option<SocketAddr> {
+    let ip = outside();
+    assert!(
+        ip.is_some() || std::env::var("CI").as_deref() != Ok("true"),
+        "this computer must be in a network here"
+    );
+    if ip.is_none() {
+        eprintln!("SKIPPED: this computer is in no network");
+    }
+    Some(SocketAddr::new(ip?, aerial.address().port()))
+}
+
+fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+    http::request(address, "GET", path, headers, b"")
+}
+
+fn token(aerial: &Aerial) -> String {
+    let token = &aerial.serving()["viewer_token"];
+    token.as_str().expect("the token is told").to_string()
+}
+
+/// The cookie that a reply sets, as it is sent back.
+fn cookie(reply: &Reply) -> String {
+    let set = reply.header("set-cookie").expect("a cookie is set");
+    assert!(set.contains("; HttpOnly; SameSite=Strict"), "{set}");
+    set.split(';').next().unwrap().to_string()
+}
+
+const WATCHED: [&str; 7] = [
+    "/",
+    "/live.webm",
+    "/live.mp4",
+    "/live.mjpeg",
+    "/live.gif",
+    "/hls/index.m3u8",
+    "/snapshot.jpg",
+];
+
+#[test]
+fn others_watch_with_the_token_of_the_link_and_not_without() {
+    let story = "others_watch_with_the_token_of_the_link_and_not_without";
+    if !have(story, media::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(&[SMALL, ALL].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let token = token(&aerial);
+    let bearer = format!("Bearer {token}");
+    for path in WATCHED {
+        let status = |address, path: &str, headers: &[_]| get(address, path, headers).status;
+        assert_eq!(status(aerial.address(), path, &[]), 200, "{path} here");
+        let refused = get(there, path, &[]);
+        assert_eq!(refused.status, 401, "{path}");
+        let words = String::from_utf8_lossy(&refused.body).to_string();
+        assert!(words.contains("needs the link"), "{path}: {words}");
+        let wrong = format!(
+            "{path}?t={}",
+            token.replace(|c: char| c.is_alphanumeric(), "x")
+        );
+        assert_eq!(status(there, &wrong, &[]), 401, "{path}");
+        let with = format!("{path}?t={token}");
+        let allowed = if path == "/" { 303 } else { 200 };
+        assert_eq!(status(there, &with, &[]), allowed, "{path}");
+        let header = [("Authorization", bearer.as_str())];
+        assert_eq!(status(there, path, &header), 200, "{path}");
+    }
+    let offer = |path: &str| http::request(there, "POST", path, &[], b"v=0").status;
+    assert_eq!(offer("/whep"), 401);
+    assert_eq!(offer(&format!("/whep?t={token}")), 415, "let in");
+    // A player that knows nothing of cookies.
+    let shared = aerial.serving()["links"]["share"].clone();
+    let link = shared
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l.as_str().unwrap());
+    let link = link
+        .clone()
+        .find(|l| l.contains(&there.to_string()))
+        .unwrap();
+    let hls = link.replace("/?t=", "/hls/index.m3u8?t=");
+    media::Probe::open(&hls).wait_packets();
+    aerial.stop();
+}
+
+#[test]
+fn a_link_opened_in_a_browser_becomes_a_cookie_and_the_token_is_gone() {
+    let mut aerial = Aerial::live(&[SMALL, ALL].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let link = format!("/?t={}&way=http", token(&aerial));
+    let reply = get(there, &link, &[]);
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (303, Some("/?way=http"))
+    );
+    assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+    let cookie = cookie(&reply);
+    assert!(
+        !cookie.contains(&token(&aerial)),
+        "made of the token, not it"
+    );
+    for path in WATCHED {
+        assert_eq!(
+            get(there, path, &[("Cookie", &cookie)]).status,
+            200,
+            "{path}"
+        );
+    }
+    // A new cookie is not shown to a redirection that another site's page began.
+    let reply = get(there, &link, &[("Sec-Fetch-Site", "cross-site")]);
+    assert_eq!(
+        (reply.status, reply.header("refresh")),
+        (200, Some("0;url=/?way=http"))
+    );
+    // Another name for this computer may be another site's.
+    let foreign = [("Host", "evil.example"), ("Cookie", cookie.as_str())];
+    assert_eq!(get(there, "/live.webm", &foreign).status, 403);
+    assert_eq!(
+        get(aerial.address(), "/live.webm", &foreign[..1]).status,
+        403
+    );
+    aerial.stop();
+}
+
+#[test]
+fn a_new_token_ends_the_viewers_of_the_old_one_and_no_others() {
+    let home = Home::new();
+    let file = home.path("config/aerial/viewer-token");
+    let mut aerial = Aerial::live_in(home, &[SMALL, ALL].concat(), None);
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let kept = |file: &std::path::Path| fs::read_to_string(file).unwrap().trim().to_string();
+    let old = token(&aerial);
+    assert_eq!(kept(&file), old, "links survive a restart");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let cookie = cookie(&get(there, &format!("/?t={old}"), &[]));
+    let far = Viewer::join(there, &format!("/live.webm?t={old}"));
+    let near = Viewer::join(aerial.address(), "/live.webm");
+    far.wait_more(10_000);
+    near.wait_more(10_000);
+    let answer = aerial.api("POST", "/api/v1/viewer-token");
+    assert_eq!(answer.status, 200);
+    let new = answer.json()["viewer_token"].as_str().unwrap().to_string();
+    assert_ne!(new, old);
+    far.wait_end();
+    near.wait_more(10_000);
+    let status = |path: &str, headers: &[_]| get(there, path, headers).status;
+    assert_eq!(status(&format!("/live.webm?t={old}"), &[]), 401);
+    assert_eq!(status("/live.webm", &[("Cookie", &cookie)]), 401);
+    assert_eq!(status(&format!("/live.webm?t={new}"), &[]), 200);
+    assert_eq!(kept(&file), new);
+    drop(near);
+    aerial.wait("nobody to be left", |s| viewers(s, "http").is_empty());
+    aerial.stop();
+}
+
+#[test]
+fn a_password_opens_the_page_and_guessing_is_stopped() {
+    let args = ["--viewer-password", "open sesame"];
+    let mut aerial = Aerial::live(&[SMALL, ALL, &args].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let asked = get(there, "/", &[("Accept", "text/html,*/*")]);
+    let page = String::from_utf8_lossy(&asked.body).to_string();
+    assert!(
+        asked.status == 401 && page.contains("type=\"password\""),
+        "{page}"
+    );
+    let enter = |form: &str, more: &[(&str, &str)]| {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        let headers = [&[kind], more].concat();
+        http::request(there, "POST", "/enter", &headers, form.as_bytes())
+    };
+    let right = enter("password=open+sesame", &[]);
+    assert_eq!((right.status, right.header("location")), (303, Some("/")));
+    let cookie = cookie(&right);
+    assert_eq!(get(there, "/live.webm", &[("Cookie", &cookie)]).status, 200);
+    let foreign = [("Origin", "http://evil.example")];
+    assert_eq!(enter("password=open+sesame", &foreign).status, 403);
+    let guesses: Vec<u16> = (0..25)
+        .map(|n| enter(&format!("password={n}"), &[]).status)
+        .collect();
+    assert_eq!(guesses[..20], [401; 20]);
+    assert_eq!(guesses[21..], [429; 4]);
+    let late = enter("password=open+sesame", &[]);
+    assert!(late.status == 429 && late.header("retry-after").is_some());
+    // Who is in stays in, and this computer is not another one.
+    assert_eq!(get(there, "/live.webm", &[("Cookie", &cookie)]).status, 200);
+    assert_eq!(get(aerial.address(), "/live.webm", &[]).status, 200);
+    aerial.stop();
+}
+
+#[test]
+fn open_lets_everybody_watch_but_other_sites() {
+    let mut aerial =
+        Aerial::live(&[SMALL, ALL, &["--open", "--host", "live.example.org"]].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    assert_eq!(aerial.serving()["viewer_token"], Value::Null);
+    let status = |host: &str| get(there, "/live.webm", &[("Host", host)]).status;
+    assert_eq!(status(&there.to_string()), 200);
+    assert_eq!(status("live.example.org"), 200);
+    assert_eq!(status("evil.example"), 403);
+    assert_eq!(aerial.api("POST", "/api/v1/viewer-token").status, 409);
+    aerial.stop();
+}
+
+#[test]
+fn no_more_viewers_than_the_broadcaster_allows() {
+    let limits = ["--max-viewers", "3", "--max-viewers-per-address", "2"];
+    let mut aerial = Aerial::live(&[SMALL, ALL, &limits].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let path = format!("/live.webm?t={}", token(&aerial));
+    let far = [Viewer::join(there, &path), Viewer::join(there, &path)];
+    far.iter().for_each(|v| v.wait_more(1000));
+    let refused = get(there, &path, &[]);
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some());
+    let near = Viewer::join(aerial.address(), "/live.webm");
+    near.wait_more(1000);
+    let refused = get(aerial.address(), "/live.webm", &[]);
+    assert_eq!(refused.status, 503);
+    assert!(refused.header("retry-after").is_some());
+    drop(far);
+    aerial.wait_anew("places to become free", |s| viewers(s, "http").len() == 1);
+    Viewer::join(there, &path).wait_more(1000);
+    aerial.stop();
+}
