@@ -139,6 +139,9 @@ struct Live {
     /// Serve everybody on this network, at port 8080
     #[arg(long)]
     share: bool,
+    /// Let this web site show the watch page in its own: https://example.org
+    #[arg(long, value_name = "ORIGIN")]
+    embed: Vec<String>,
     /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
     /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]

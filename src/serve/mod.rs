@@ -51,6 +51,7 @@ use crate::{
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
+    settings::Origin,
     source::{frames::Inboxes, guest::Seats},
 };
 use guests::Guests;
@@ -68,6 +69,7 @@ pub(crate) struct Serving {
     pub(crate) audience: Audience,
     /// Whether viewers are let in.
     pub(crate) on_air: watch::Receiver<bool>,
+    pub(crate) embed: Vec<Origin>,
     pub(crate) api_token: String,
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
@@ -170,7 +172,7 @@ impl Server {
         );
         let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
-            .merge(page::routes())
+            .merge(page::routes(&serving))
             .merge(api::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(snapshot::routes(

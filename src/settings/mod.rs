@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Profiles, units in words, and the API token.
 
+mod origin;
 mod profile;
 pub mod units;
 
@@ -13,6 +14,7 @@ use std::{
 
 use rand::{TryRngCore, rngs::OsRng};
 
+pub use origin::Origin;
 pub use profile::Profile;
 
 use crate::error::StudioError;

@@ -39,6 +39,8 @@ pub struct Profile {
     pub listen: Option<String>,
     /// Share on this network.
     pub share: bool,
+    /// Web sites that may show the watch page in theirs.
+    pub embed: Vec<String>,
     /// Icecast servers.
     pub icecast: Vec<String>,
     /// RTMP servers.
