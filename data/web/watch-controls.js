@@ -143,8 +143,8 @@ async function measure() {
   const measured = way && !wish.paused ? await way.delay() : null;
   if (!measured) seconds = null;
   else seconds = seconds === null ? measured[0] : seconds + (measured[0] - seconds) * SMOOTH;
-  $("delay").textContent = seconds === null ? "" : `· ${unit(seconds)}`;
-  $("delay-words").textContent = seconds === null ? (wish.paused ? "paused" : "cannot be measured by this way")
+  $("delay").textContent = seconds === null ? "" : unit(seconds);
+  $("delay-words").textContent = seconds === null ? (!way ? "not known" : wish.paused ? "paused" : "cannot be measured by this way")
     : `${unit(seconds)}: ${measured[1]}. The broadcaster's own side comes on top.`;
   const element = way?.element;
   const [width, height] = element ? [element.videoWidth ?? element.width, element.videoHeight ?? element.height] : [0, 0];

@@ -8,8 +8,12 @@
 //   close()     ends it
 import { gif, mjpeg } from "./watch-pictures.js";
 
+// With a farewell, or by silence, which a program that was killed has in common with one that ended.
 export class Ended extends Error {
-  constructor() { super("the other side ended it"); }
+  constructor(farewell = false) {
+    super("the other side ended it");
+    this.farewell = farewell;
+  }
 }
 
 // The server said no.
@@ -116,7 +120,7 @@ async function webrtc() {
     await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
     // A farewell is heard by the transport only; the connection itself would take it for silence.
     const transport = peer.getReceivers().map(receiver => receiver.transport).find(Boolean);
-    if (transport) transport.onstatechange = () => { if (transport.state === "closed") fail(new Ended()); };
+    if (transport) transport.onstatechange = () => { if (transport.state === "closed") fail(new Ended(true)); };
     video.srcObject = stream;
     return {
       element: video, broken, close,

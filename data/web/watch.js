@@ -16,6 +16,7 @@ const BETTER_MS = 30000;       // a better way is tried after this, then after t
 const BETTER_MAX_MS = 600000;
 const TITLE_MS = 20000;
 const ANSWER_MS = 5000;
+const ASLEEP_MS = 15000;
 
 // What is said in each state: in the corner, in the middle, and on the button that goes on.
 const STATES = {
@@ -60,6 +61,14 @@ function rest(ms) {
 again.onclick = () => wake(true);
 addEventListener("online", () => wake(false));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(false); });
+
+// Whether this computer slept a moment ago. A server lets go who takes nothing, so that is no sign of its will.
+let tick = Date.now(), woken = 0;
+setInterval(() => {
+  if (Date.now() - tick > ASLEEP_MS) woken = Date.now();
+  tick = Date.now();
+}, 1000);
+function slept() { return Date.now() - tick > ASLEEP_MS || Date.now() - woken < ASLEEP_MS; }
 
 function pause(ms) { return new Promise(resolve => setTimeout(resolve, ms)); }
 
@@ -254,7 +263,6 @@ async function session() {
     end(shown.way);
     const lasted = performance.now() - shown.since;
     if (next.another) good = null;
-    else hasty = lasted < STEADY_MS ? hasty + 1 : 0;
     return { ...next, lasted };
   }
 }
@@ -269,16 +277,20 @@ async function watch() {
     }
     if (error) console.info(error.message);
     let told = known || await look();
-    if (lasted > STEADY_MS) tries = 0;
+    if (lasted > STEADY_MS) tries = hasty = 0;
     // The other side ended it although the broadcast goes on: coming back unasked would be rude.
-    if (told.air === "live" && lasted && error instanceof Ended && told.server === server) {
+    if (told.air === "live" && lasted && error instanceof Ended && told.server === server && !slept()) {
       set("letgo");
       await rest(Infinity);
       set("connecting");
       continue;
     }
+    if (told.air === "live" && lasted <= STEADY_MS) hasty++;
+    // Who says farewell and then does not answer has closed.
+    const closed = error instanceof Ended && error.farewell;
     let state;
     do {
+      if (closed && told.air === "lost") told.air = "ended";
       state = OF_AIR[told.air] || (lasted ? "connecting" : error instanceof Refused ? "refused" : "unplayable");
       set(state, state === "refused" ? told.words || error.message : "");
       await rest(lasted && told.air === "live" && !tries ? 0 : growing(tries, WAIT_MAX_MS[state] || 15000));

@@ -132,7 +132,10 @@ struct Told {
 }
 
 async fn state(State(page): State<Page>, request: Request) -> Response {
-    let no_store = [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    let no_store = [
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     let from = peer(&request).map(|from| from.ip());
     if let Some(Err(banned)) = from.map(|ip| page.audience.check(ip)) {
         return (StatusCode::FORBIDDEN, no_store, format!("{banned}\n")).into_response();

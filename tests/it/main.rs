@@ -87,6 +87,9 @@ mod combinations;
 /// The watch page, by each way.
 mod ways;
 
+/// The watch page, as its viewers use it.
+mod watching;
+
 /// The endless GIF.
 mod gif;
 
