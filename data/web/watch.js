@@ -297,6 +297,7 @@ async function watch() {
       tries++;
       if (told.air !== "live") told = await look();
     } while (told.air !== "live");
+    server = told.server ?? server;
   }
 }
 
