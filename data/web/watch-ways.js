@@ -143,8 +143,7 @@ async function webrtc() {
         const trip = pair?.currentRoundTripTime;
         return trip === undefined ? [per, "buffer and decoding"] : [per + trip / 2, "network, buffer and decoding"];
       },
-      // Sizes that the server offers, if it does.
-      rungs: ["auto", "full", "half"],
+      // The size of the picture: auto, full or low.
       rung: () => rung,
       async choose(wanted) {
         if (!place) return false;

@@ -143,7 +143,14 @@ async function moves(way) {
 
 // Plays by this way, under what is shown already.
 async function begin(name, first) {
-  const way = await ways[name](choice);
+  const making = ways[name](choice);
+  let late = null;
+  const way = await Promise.race([making, new Promise((_, reject) => {
+    late = setTimeout(() => {
+      making.then(way => way.close(), () => {});
+      reject(new Error("no answer"));
+    }, FIRST_PICTURE_MS);
+  })]).finally(() => clearTimeout(late));
   try {
     if (first) controls.apply(way.element);
     screen.prepend(way.element);

@@ -90,6 +90,9 @@ mod ways;
 /// The watch page, as its viewers use it.
 mod watching;
 
+/// The watch page in other pages.
+mod embed;
+
 /// The endless GIF.
 mod gif;
 

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The watch page: what it says when nothing is to be seen, how it is used, and where it may be shown.
+//! The watch page: what it says when nothing is to be seen, and how it is used.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpListener},
-    thread,
-    time::Instant,
-};
+use std::{fs, net::Ipv4Addr, path::Path, time::Instant};
 
 use serde_json::{Value, json};
 use studio::{
@@ -19,14 +13,13 @@ use studio::{
 
 use crate::{
     browser::{self, Browser},
-    http,
-    rig::{Aerial, Home, LONG, free_port, have, id, viewers},
+    rig::{Aerial, LONG, free_port, have, id, viewers},
 };
 
-const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
+pub const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
 
 /// Waits until the page is in this state; what it says then.
-fn wait_state(page: &mut Browser, state: &str) -> String {
+pub fn wait_state(page: &mut Browser, state: &str) -> String {
     let end = Instant::now() + LONG;
     let look = format!(
         "new Promise(r => {{ \
@@ -51,7 +44,7 @@ fn wait_state(page: &mut Browser, state: &str) -> String {
 }
 
 /// Ends it; no script of it failed, and its policy forbade nothing.
-fn clean(page: Browser) {
+pub fn clean(page: Browser) {
     let saw = page.finish();
     let errors = (&saw["page_errors"], &saw["forbidden"]);
     assert_eq!(errors, (&json!([]), &json!([])));
@@ -255,12 +248,50 @@ fn the_page_is_used_by_keyboard_and_named_for_screen_readers() {
     aerial.stop();
 }
 
+/// Answers what the page asks for a session of WebRTC with this status.
+fn answering(status: u16) -> String {
+    format!(
+        "const real = fetch; window.wishes = []; \
+         window.fetch = (address, more) => more?.method !== 'PATCH' ? real(address, more) : \
+           (wishes.push(JSON.parse(more.body).rung), Promise.resolve(new Response(null, {{ status: {status} }})));"
+    )
+}
+
+#[test]
+fn sizes_are_offered_only_where_they_can_be_chosen() {
+    let story = "sizes_are_offered_only_where_they_can_be_chosen";
+    if !have(story, browser::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(SMALL);
+    for (status, offered) in [(204, true), (415, false)] {
+        let link = aerial.link("/?way=webrtc");
+        let mut page = Browser::open(&link, &["--init", &answering(status)]);
+        page.wait_first_frame();
+        wait_state(&mut page, "live");
+        let asked = "new Promise(r => { const look = () => wishes.length ? setTimeout(r, 0, wishes) : \
+                     setTimeout(look, 20); look(); })";
+        assert_eq!(page.ask(asked), json!(["auto"]));
+        let shown = "!document.getElementById('for-quality').hidden";
+        assert_eq!(page.ask(shown), offered, "{status}");
+        if offered {
+            page.ask(
+                "(document.getElementById('quality').value = 'low', \
+                 document.getElementById('quality').dispatchEvent(new Event('change')))",
+            );
+            assert_eq!(page.ask("wishes"), json!(["auto", "low"]));
+        }
+        clean(page);
+    }
+    aerial.stop();
+}
+
 #[test]
 fn the_page_fits_a_telephone() {
     if !have("the_page_fits_a_telephone", browser::NEEDS) {
         return;
     }
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     fs::create_dir_all(&folder).unwrap();
     let mut aerial = Aerial::live(SMALL);
     let mut page = Browser::open(&aerial.link("/"), &["--phone", "360x740"]);
@@ -280,112 +311,4 @@ fn the_page_fits_a_telephone() {
     }
     clean(page);
     aerial.stop();
-}
-
-/// A web site with one page.
-fn site(html: String) -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            lines
-                .take_while(|l| l.as_ref().is_ok_and(|l| !l.is_empty()))
-                .for_each(drop);
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close";
-            let _ = write!(
-                stream,
-                "{head}\r\nContent-Length: {}\r\n\r\n{html}",
-                html.len()
-            );
-        }
-    });
-    origin
-}
-
-#[test]
-fn other_sites_show_the_page_only_where_they_may() {
-    if !have(
-        "other_sites_show_the_page_only_where_they_may",
-        browser::NEEDS,
-    ) {
-        return;
-    }
-    let listen = format!("127.0.0.1:{}", free_port());
-    let frame =
-        format!("<iframe src=\"http://{listen}/?embed&amp;t=word\" width=480 height=270></iframe>");
-    let friend = site(frame.clone());
-    let stranger = site(frame);
-    let mut aerial = Aerial::live(&[SMALL, &["--listen", &listen, "--embed", &friend]].concat());
-
-    let policy = |path| {
-        let reply = http::request(aerial.address(), "GET", path, &[], b"");
-        assert_eq!(reply.status, 200, "{path}");
-        let policy = reply.header("content-security-policy").unwrap().to_string();
-        assert!(
-            policy.starts_with("default-src 'none';") && !policy.contains("unsafe"),
-            "{policy}"
-        );
-        let framed = policy.split("frame-ancestors ").nth(1).unwrap().to_string();
-        (framed, reply.header("x-frame-options").map(String::from))
-    };
-    assert_eq!(policy("/?embed"), (friend.clone(), None));
-    for path in ["/", "/join", "/?embedded"] {
-        assert_eq!(
-            policy(path),
-            ("'none'".into(), Some("DENY".into())),
-            "{path}"
-        );
-    }
-
-    // Shown where it may, and its token goes with everything that it asks for.
-    let mut outer = Browser::open(&friend, &["--no-picture"]);
-    outer.wait_first_frame();
-    aerial.wait("the viewer in the frame", |s| {
-        s["viewers"].as_array().is_some_and(|v| v.len() == 1)
-    });
-    clean(outer);
-    let mut refused = Browser::open(&stranger, &["--no-picture"]);
-    refused.wait_first_frame();
-    // What the browser shows instead of a page that it may not show is nobody's.
-    let blocked = "new Promise(r => { const f = document.querySelector('iframe'); const look = () => { \
-                   let d = 1; try { d = f.contentDocument; } catch {} d === null ? r(true) : setTimeout(look, 20); }; look(); })";
-    assert_eq!(refused.ask(blocked), true);
-    aerial.wait("nobody", |s| {
-        s["viewers"].as_array().is_some_and(Vec::is_empty)
-    });
-    let saw = refused.finish();
-    let words = saw["forbidden"].to_string();
-    assert!(words.contains("frame-ancestors"), "{saw:#}");
-
-    let init = "const asked = [], real = fetch; \
-                window.fetch = (address, more) => (asked.push(address), real(address, more))";
-    let inner = aerial.link("/?embed&t=word");
-    let mut page = Browser::open(&inner, &["--init", init]);
-    page.wait_first_frame();
-    wait_state(&mut page, "live");
-    let told = "new Promise(r => { const look = () => asked.some(a => a.includes('watch.json')) ? r(asked) : \
-                setTimeout(look, 20); look(); })";
-    let asked = page.ask(told);
-    for address in asked.as_array().unwrap() {
-        assert!(address.as_str().unwrap().ends_with("?t=word"), "{asked}");
-    }
-    assert_eq!(
-        page.ask("getComputedStyle(document.querySelector('header')).display"),
-        "none"
-    );
-    clean(page);
-    aerial.stop();
-
-    let home = Home::new();
-    for bad in ["example.org", "https://example.org/page", "*"] {
-        let out = home
-            .aerial(&["live", "--embed", bad], None)
-            .output()
-            .unwrap();
-        assert_eq!(out.status.code(), Some(2), "{bad}");
-        let said = String::from_utf8(out.stderr).unwrap();
-        assert!(said.contains(bad) && said.lines().count() == 2, "{said}");
-    }
 }

@@ -143,3 +143,67 @@ fn the_page_falls_to_a_way_that_plays_and_climbs_when_a_better_one_does() {
     assert_eq!(saw["page_errors"], json!([]));
     aerial.stop();
 }
+
+/// A server, or what stands before it, that takes the offer and never answers.
+const SILENT: &str = "const real = fetch; \
+    window.fetch = (address, more) => address.endsWith('/whep') ? new Promise(() => {}) : real(address, more);";
+
+#[test]
+fn a_way_without_an_answer_is_given_up_and_meanwhile_there_is_a_picture() {
+    let story = "a_way_without_an_answer_is_given_up_and_meanwhile_there_is_a_picture";
+    if !have_alone(story, browser::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(SMALL);
+    let mut page = Browser::open(&aerial.link("/"), &["--picture", "--init", SILENT]);
+    page.wait_first_frame();
+    assert_eq!(
+        page.ask(
+            "[document.getElementById('still').width, document.getElementById('how').textContent]"
+        ),
+        json!([320, ""])
+    );
+    assert_eq!(page.ask(HOW), "by HTTP");
+    assert_eq!(page.ask(MOVES), json!(320));
+    page.finish();
+    aerial.stop();
+}
+
+/// Waits until something is so.
+const UNTIL: &str = "new Promise(r => { \
+    const v = document.querySelector('#screen video'); \
+    const look = () => { const behind = v.buffered.end(v.buffered.length - 1) - v.currentTime; \
+      (TEST) ? r(true) : setTimeout(look, 20); }; \
+    look(); })";
+
+#[test]
+fn who_is_behind_catches_up_or_jumps_to_what_is_live() {
+    let story = "who_is_behind_catches_up_or_jumps_to_what_is_live";
+    if !have_alone(story, browser::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(SMALL);
+    let mut page = Browser::open(&aerial.link("/?way=http"), &[]);
+    page.wait_first_frame();
+    assert_eq!(page.ask(HOW), "by HTTP");
+    let mut until = |test: &str| assert_eq!(page.ask(&UNTIL.replace("TEST", test)), true, "{test}");
+    until("behind < 1.2");
+    // Far behind, it jumps: faster than at any rate of playing.
+    until("(document.getElementById('play').click(), true)");
+    until("behind > 6");
+    until("(document.getElementById('play').click(), true)");
+    until("behind < 3");
+    // A little behind, it plays a little faster.
+    until("behind < 1.2");
+    until("(document.getElementById('play').click(), true)");
+    until("behind > 2");
+    until("(document.getElementById('play').click(), true)");
+    until("v.playbackRate > 1 && v.playbackRate < 1.2");
+    until("behind < 1.2");
+    // What was shown is not kept for ever.
+    until(
+        "v.buffered.start(0) > 0 && v.buffered.end(v.buffered.length - 1) - v.buffered.start(0) < 40",
+    );
+    page.finish();
+    aerial.stop();
+}
