@@ -1,271 +1,311 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Watches by WebRTC (WHEP) first; where that does not play, by WebM or MP4 through MediaSource, then as a plain video
-// source, at last as pictures without sound: MJPEG, or a GIF. Each way is given a few seconds to show a picture; whichever
-// did is kept, and begun anew when it breaks.
-"use strict";
+// Watches by the best way that really plays, tries a better one now and then, begins anew when it breaks, and says why
+// nothing is to be seen.
+import { choice, controls } from "./watch-controls.js";
+import { Ended, Refused, ask, at, ways } from "./watch-ways.js";
 
-const video = document.getElementById("video");
-const image = document.getElementById("image");
-const message = document.getElementById("message");
-const unmute = document.getElementById("unmute");
-const again = document.getElementById("again");
-const tally = document.getElementById("tally");
-const how = document.getElementById("how");
+const $ = id => document.getElementById(id);
+const player = $("player"), screen = $("screen"), still = $("still"), again = $("again");
 
-const FIRST_PICTURE_MS = 6000; // a way that shows nothing by then is given up
-const BEHIND_S = 1.5;          // further behind the live edge than this is caught up with
-const LOOK_MS = 3000;          // a picture does not tell that it ended, so the broadcast is asked this often
+const FIRST_PICTURE_MS = 6000; // a way by which nothing moves by then is given up
+const STEP_MS = 40;
+const POSTER_MS = 300;         // without a picture by then, the newest is shown until it moves
+const STILL_MS = 10000;        // a picture that stands this long is taken for lost
+const STEADY_MS = 10000;       // a way that worked this long is tried again at once
+const BETTER_MS = 30000;       // a better way is tried after this, then after twice as long, …
+const BETTER_MAX_MS = 600000;
+const TITLE_MS = 20000;
+const ANSWER_MS = 5000;
+const ASLEEP_MS = 15000;
 
-function say(text) { message.textContent = text; }
-
-class OffAir extends Error {}
-class Ended extends Error {}   // ended by the other side, not by the network
-
-// Resolves when the video really shows or sounds, rejects when `broken` does or time is up.
-function playing({ broken, shown }) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("nothing came")), FIRST_PICTURE_MS);
-    const done = () => { clearTimeout(timer); resolve(); };
-    if (shown) {
-      shown.then(done);
-      broken.catch(error => { clearTimeout(timer); reject(error); });
-      return;
-    }
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(done);
-    video.addEventListener("timeupdate", () => { if (video.currentTime > 0 && !video.videoWidth) done(); });
-    video.addEventListener("playing", () => { if (!video.requestVideoFrameCallback) done(); }, { once: true });
-    broken.catch(error => { clearTimeout(timer); reject(error); });
-    // Chromium does not start a live stream by `autoplay` alone.
-    video.play().catch(() => {});
-  });
-}
-
-async function checked(response) {
-  if (response.status === 503) throw new OffAir();
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  return response;
-}
-
-// Each way returns {broken, close}: a promise that rejects when the way breaks, and a way to end it.
-const ways = {
-  async WebRTC() {
-    const peer = new RTCPeerConnection({ iceServers: [] });
-    const stream = new MediaStream();
-    let place = null;
-    const close = () => {
-      peer.close();
-      if (place) fetch(place, { method: "DELETE", keepalive: true }).catch(() => {});
-    };
-    try {
-      peer.addTransceiver("video", { direction: "recvonly" });
-      peer.addTransceiver("audio", { direction: "recvonly" });
-      peer.ontrack = event => {
-        stream.addTrack(event.track);
-        // No more delay than the network needs.
-        if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
-      };
-      let farewell = null;
-      const broken = new Promise((_, reject) => {
-        peer.onconnectionstatechange = () => {
-          if (["failed", "closed", "disconnected"].includes(peer.connectionState)) reject(new Error("connection lost"));
-        };
-        farewell = () => reject(new Ended());
-      });
-      await peer.setLocalDescription();
-      const response = await checked(await fetch("whep", {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp" },
-        body: peer.localDescription.sdp,
-      }));
-      place = response.headers.get("Location");
-      await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
-      // A farewell is heard by the transport only; the connection itself would take it for silence.
-      const transport = peer.getReceivers().map(receiver => receiver.transport).find(Boolean);
-      if (transport) transport.onstatechange = () => { if (transport.state === "closed") farewell(); };
-      video.srcObject = stream;
-      return { broken, close };
-    } catch (error) {
-      close();
-      throw error;
-    }
-  },
-
-  async HTTP() {
-    const Source = window.ManagedMediaSource || window.MediaSource;
-    if (!Source) throw new Error("no MediaSource");
-    const abort = new AbortController();
-    let opened = null;
-    for (const [path, typeIn] of [["live.webm", webmType], ["live.mp4", mp4Type]]) {
-      const response = await checked(await fetch(path, { signal: abort.signal }));
-      const reader = response.body.getReader();
-      const first = await reader.read();
-      if (first.done) throw new Error("stream ended");
-      const type = typeIn(new TextDecoder("latin1").decode(first.value), first.value);
-      if (Source.isTypeSupported(type)) {
-        opened = { reader, first, type };
-        break;
-      }
-      reader.cancel().catch(() => {});
-      console.info(`HTTP: no ${type}`);
-    }
-    if (!opened) throw new Error("no type that this browser plays");
-    const { reader, first, type } = opened;
-    const media = new Source();
-    const url = URL.createObjectURL(media);
-    video.srcObject = null;
-    // What a ManagedMediaSource asks for.
-    video.disableRemotePlayback = true;
-    video.src = url;
-    await new Promise(resolve => media.addEventListener("sourceopen", resolve, { once: true }));
-    const buffer = media.addSourceBuffer(type);
-    const settled = () => buffer.updating
-      ? new Promise(resolve => buffer.addEventListener("updateend", resolve, { once: true })) : null;
-    const broken = (async () => {
-      for (let piece = first; !piece.done; piece = await reader.read()) {
-        buffer.appendBuffer(piece.value);
-        await settled();
-        const n = buffer.buffered.length;
-        if (!n) continue;
-        const start = buffer.buffered.start(0), edge = buffer.buffered.end(n - 1);
-        // Chase the live edge; also where the stream begins at a time other than 0.
-        if (video.currentTime < start || edge - video.currentTime > BEHIND_S) video.currentTime = Math.max(start, edge - 0.2);
-        if (edge - start > 60) {
-          buffer.remove(start, edge - 30);
-          await settled();
-        }
-      }
-      throw new Ended();
-    })();
-    broken.catch(() => {});
-    return { broken, close() { abort.abort(); video.removeAttribute("src"); URL.revokeObjectURL(url); } };
-  },
-
-  async "plain HTTP"() {
-    const kinds = [["live.webm", 'video/webm; codecs="vp8,opus"'], ["hls/index.m3u8", "application/vnd.apple.mpegurl"],
-      ["live.mp4", 'video/mp4; codecs="avc1.42c01f,mp4a.40.2"'], ["live.ogg", 'video/ogg; codecs="theora,vorbis"']];
-    const found = kinds.find(([, type]) => video.canPlayType(type) === "probably")
-      || kinds.find(([, type]) => video.canPlayType(type));
-    if (!found) throw new Error("no type that this browser plays");
-    await checked(await fetch("live.webm", { method: "HEAD" }));
-    video.srcObject = null;
-    const broken = new Promise((_, reject) => {
-      video.onerror = () => reject(new Error("the browser cannot play this"));
-      video.onended = () => reject(new Ended());
-    });
-    video.src = found[0];
-    return { broken, close() { video.removeAttribute("src"); video.load(); } };
-  },
-
-  MJPEG: () => pictures("live.mjpeg"),
-  GIF: () => pictures("live.gif"),
+// What is said in each state: in the corner, in the middle, and on the button that goes on.
+const STATES = {
+  connecting: ["Connecting", "Connecting…"],
+  live: ["Live", "Sound only"],
+  blocked: ["Live", "Your browser waits for you.", "Play"],
+  early: ["Off air", "The broadcast has not begun yet. It will be shown here when it does."],
+  ended: ["Ended", "The broadcast has ended."],
+  lost: ["Lost", "Your connection is lost. Trying again…", "Try now"],
+  letgo: ["Ended", "The broadcaster ended your connection.", "Watch again"],
+  refused: ["Refused", "The server refuses to show the broadcast.", "Try again"],
+  unplayable: ["Live", "This browser can play the broadcast in no way. Trying again…", "Try now"],
 };
+const WAIT_MAX_MS = { lost: 15000, early: 8000, ended: 30000, refused: 60000, unplayable: 30000 };
+const OF_AIR = { off: "early", ended: "ended", refused: "refused", lost: "lost" };
 
-// The type of a stream of WebM: its codecs stand in the header as plain text.
-function webmType(head) {
-  const known = [["V_VP8", "vp8"], ["V_VP9", "vp9"], ["V_AV1", "av01.0.08M.08"], ["A_OPUS", "opus"], ["A_VORBIS", "vorbis"]];
-  const codecs = known.filter(([id]) => head.includes(id)).map(([, codec]) => codec);
-  return `${head.includes("V_") ? "video" : "audio"}/webm; codecs="${codecs.join(",")}"`;
+let server = null;   // the one that was watched last; it has another number when it was started anew
+
+function set(state, words) {
+  if (player.dataset.state === state && !words) return;
+  const [tally, usual, button] = STATES[state];
+  player.dataset.state = state;
+  $("tally").textContent = tally;
+  $("message").textContent = words || usual;
+  $("said").textContent = state === "live" ? "The broadcast is playing." : words || usual;
+  again.hidden = !button;
+  again.textContent = button || "";
 }
 
-// The type of a stream of MP4: profile and level follow the name of the box that configures H.264.
-function mp4Type(head, bytes) {
-  const codecs = [];
-  const at = head.indexOf("avcC");
-  if (at >= 0) {
-    const level = [5, 6, 7].map(n => bytes[at + n].toString(16).padStart(2, "0"));
-    codecs.push(`avc1.${level.join("")}`);
-  }
-  if (head.includes("mp4a")) codecs.push("mp4a.40.2");
-  return `${at >= 0 ? "video" : "audio"}/mp4; codecs="${codecs.join(",")}"`;
-}
-
-// Pictures without sound, for browsers that play no film.
-async function pictures(path) {
-  await checked(await fetch(path, { method: "HEAD" }));
-  let look = null;
-  const shown = new Promise(resolve => {
-    look = setInterval(() => { if (image.naturalWidth > 0) resolve(); }, 50);
+// Until the time is over, or the viewer or the network says that it is worth trying now.
+let wake = () => {};
+function rest(ms) {
+  return new Promise(resolve => {
+    const timer = ms === Infinity ? null : setTimeout(resolve, ms);
+    wake = pressed => {
+      if (!pressed && ms === Infinity) return;
+      clearTimeout(timer);
+      resolve();
+    };
   });
-  shown.then(() => clearInterval(look));
-  let ask = null;
-  const broken = new Promise((_, reject) => {
-    image.onerror = () => reject(new Error("the browser cannot show this"));
-    ask = setInterval(async () => { if (!await onAir()) reject(new Ended()); }, LOOK_MS);
-  });
-  broken.catch(() => {});
-  video.hidden = true;
-  image.hidden = false;
-  image.src = path;
-  const close = () => {
-    clearInterval(look);
-    clearInterval(ask);
-    image.onerror = null;
-    image.removeAttribute("src");
-    image.hidden = true;
-    video.hidden = false;
-  };
-  return { broken, shown, close };
 }
+again.onclick = () => wake(true);
+addEventListener("online", () => wake(false));
+document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(false); });
 
-async function onAir() {
-  try {
-    return (await fetch("live.webm", { method: "HEAD" })).ok;
-  } catch {
-    return false;
-  }
-}
+// Whether this computer slept a moment ago. A server lets go who takes nothing, so that is no sign of its will.
+let tick = Date.now(), woken = 0;
+setInterval(() => {
+  if (Date.now() - tick > ASLEEP_MS) woken = Date.now();
+  tick = Date.now();
+}, 1000);
+function slept() { return Date.now() - tick > ASLEEP_MS || Date.now() - woken < ASLEEP_MS; }
 
 function pause(ms) { return new Promise(resolve => setTimeout(resolve, ms)); }
 
-async function watch() {
-  const wanted = new URLSearchParams(location.search).get("way");
-  const order = Object.keys(ways).filter(name => !wanted || name.toLowerCase() === wanted.toLowerCase());
-  let everPlayed = false;
-  for (;;) {
-    let offAir = false, letGo = false;
-    for (const name of order) {
-      let way = null, played = false;
-      try {
-        way = await ways[name]();
-        await playing(way);
-        played = everPlayed = true;
-        say("");
-        tally.textContent = "Live";
-        tally.className = "live";
-        how.textContent = `by ${name}`;
-        unmute.hidden = Boolean(way.shown) || !video.muted;
-        await way.broken;
-      } catch (error) {
-        offAir = error instanceof OffAir;
-        // The other side ended it although the broadcast goes on: coming back unasked would be rude.
-        if (error instanceof Ended && played) letGo = await onAir();
-        console.info(`${name}: ${error.message || error}`);
-      }
-      if (way) way.close();
-      // A way that worked is tried again before a lesser one.
-      if (played || offAir) break;
+// Longer each time, and not all viewers at once.
+function growing(n, longest) { return Math.min(1000 * 2 ** n, longest) * (0.8 + 0.4 * Math.random()); }
+
+// What the server says about the broadcast.
+async function look() {
+  let told;
+  try {
+    told = await (await ask("watch.json", { signal: AbortSignal.timeout(ANSWER_MS) })).json();
+  } catch (error) {
+    // What stands between may let only the streams through.
+    if (error.status === 404) return { air: "live", server };
+    return error.status < 500 ? { air: "refused", words: error.message } : { air: "lost" };
+  }
+  $("title").textContent = told.title || "Aerial";
+  document.title = told.title ? `${told.title}: live` : "Aerial: live";
+  return told;
+}
+
+function play(way, first) {
+  way.element.play?.().catch(async error => {
+    if (error.name !== "NotAllowedError") return;
+    if (!way.element.muted) {
+      controls.silenced();
+      way.element.muted = true;
+      return play(way, first);
     }
-    tally.textContent = "Off air";
-    tally.className = "";
-    how.textContent = "";
-    unmute.hidden = true;
-    if (letGo) {
-      say("The broadcaster ended your connection.");
-      again.hidden = false;
-      await new Promise(resolve => { again.onclick = resolve; });
-      again.hidden = true;
-      say("Connecting…");
-      continue;
-    }
-    say(offAir ? (everPlayed ? "The broadcast has ended." : "The broadcast has not begun yet.")
-      : "Your connection was lost. Trying again…");
-    await pause(2000);
+    if (!first) return;
+    way.blocked = true;
+    set("blocked");
+    poster();
+    await rest(Infinity);
+    way.blocked = false;
+    set("connecting");
+    play(way, first);
+  });
+}
+
+// What stays to be seen while nothing moves.
+function keep(picture, width, height) {
+  if (!width) return;
+  still.width = width;
+  still.height = height;
+  still.getContext("2d").drawImage(picture, 0, 0);
+  still.hidden = false;
+}
+
+// The picture as it is now, until one moves.
+function poster() {
+  const image = new Image();
+  image.onload = () => { if (player.dataset.state !== "live") keep(image, image.naturalWidth, image.naturalHeight); };
+  image.src = at("snapshot.jpg");
+}
+
+// Resolves when pictures follow each other, or sound goes on; rejects when the way breaks or time is up.
+async function moves(way) {
+  let failed = null, first = 0, left = FIRST_PICTURE_MS;
+  way.broken.catch(error => { failed = error; });
+  while (!failed) {
+    const now = await way.progress();
+    if (first && now > first) return;
+    first ||= now;
+    if (left <= 0) throw new Error("nothing came");
+    // In the background browsers show nothing, however good the way is.
+    if (!document.hidden && !way.blocked) left -= STEP_MS;
+    await pause(STEP_MS);
+  }
+  throw failed;
+}
+
+// Plays by this way, under what is shown already.
+async function begin(name, first) {
+  const making = ways[name](choice);
+  let late = null;
+  const way = await Promise.race([making, new Promise((_, reject) => {
+    late = setTimeout(() => {
+      making.then(way => way.close(), () => {});
+      reject(new Error("no answer"));
+    }, FIRST_PICTURE_MS);
+  })]).finally(() => clearTimeout(late));
+  try {
+    if (first) controls.apply(way.element);
+    screen.prepend(way.element);
+    play(way, first);
+    await moves(way);
+    return { name, way, since: performance.now() };
+  } catch (error) {
+    end(way);
+    throw error;
   }
 }
 
-unmute.onclick = () => { video.muted = false; video.play().catch(() => {}); unmute.hidden = true; };
-document.getElementById("full").onclick = () => {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else document.documentElement.requestFullscreen?.();
-};
+function end(way) {
+  way.element.remove();
+  way.close();
+}
+
+function order() {
+  const all = Object.keys(ways);
+  const only = all.filter(name => name.toLowerCase() === choice.way.toLowerCase());
+  return only.length ? only : all;
+}
+
+// Stays with a way until it breaks, or there is a better one, or the viewer wants another.
+function stay(at) {
+  return new Promise(resolve => {
+    let over = false, seen = 0, since = performance.now(), wait = BETTER_MS;
+    const done = result => {
+      if (over) return;
+      over = true;
+      clearInterval(stillness);
+      clearTimeout(climbing);
+      clearTimeout(asking);
+      removeEventListener("online", climb);
+      resolve(result);
+    };
+    at.way.broken.catch(error => done({ error }));
+    controls.chosen(() => done({ another: true }));
+    const stillness = setInterval(async () => {
+      const now = await at.way.progress();
+      if (now !== seen || document.hidden || controls.paused()) {
+        seen = now;
+        since = performance.now();
+      } else if (performance.now() - since > STILL_MS) {
+        done({ error: new Error("nothing comes any more") });
+      }
+    }, 1000);
+    const better = order().slice(0, Math.max(0, order().indexOf(at.name)));
+    const climb = async () => {
+      clearTimeout(climbing);
+      for (const name of better) {
+        if (over) return;
+        try {
+          const found = await begin(name, false);
+          if (over) end(found.way);
+          else done({ found });
+          return;
+        } catch (error) {
+          console.info(`${name}: still not: ${error.message}`);
+        }
+      }
+      wait = Math.min(wait * 2, BETTER_MAX_MS);
+      if (!over) climbing = setTimeout(climb, wait);
+    };
+    let climbing = better.length ? setTimeout(climb, wait) : null;
+    if (better.length) addEventListener("online", climb);
+    const title = async () => {
+      const told = await look();
+      server = told.server ?? server;
+      // Where nothing was ever said about it, it is asked for less often.
+      if (!over) asking = setTimeout(title, (told.title ? 1 : 3) * TITLE_MS * (1 + Math.random()));
+    };
+    let asking = setTimeout(title, 0);
+  });
+}
+
+// Everything between two breaks. Tries the way that was good last, then those below, then those above.
+let good = null, hasty = 0;
+async function session() {
+  const all = order();
+  // A way that broke twice soon after it began is not the first any more.
+  const from = Math.max(0, all.indexOf(good)) + (hasty >= 2 ? 1 : 0);
+  const soon = setTimeout(poster, POSTER_MS);
+  let shown = null, error = null;
+  for (const name of [...all.slice(from), ...all.slice(0, from)]) {
+    try {
+      shown = await begin(name, true);
+      break;
+    } catch (why) {
+      error = why;
+      console.info(`${name}: ${why.message}`);
+      const told = await look();
+      if (told.air !== "live") {
+        clearTimeout(soon);
+        return { error, told };
+      }
+    }
+  }
+  clearTimeout(soon);
+  if (!shown) return { error };
+  let before = null;
+  for (;;) {
+    controls.attach(shown.name, shown.way);
+    if (before) end(before);
+    still.hidden = true;
+    set("live");
+    good = shown.name;
+    const next = await stay(shown);
+    if (next.found) {
+      before = shown.way;
+      shown = next.found;
+      continue;
+    }
+    const { element } = shown.way;
+    keep(element, element.videoWidth ?? element.width, element.videoHeight ?? element.height);
+    controls.detach();
+    end(shown.way);
+    const lasted = performance.now() - shown.since;
+    if (next.another) good = null;
+    return { ...next, lasted };
+  }
+}
+
+async function watch() {
+  let tries = 0;
+  for (;;) {
+    const { error, told: known, lasted, another } = await session();
+    if (another) {
+      set("connecting");
+      continue;
+    }
+    if (error) console.info(error.message);
+    let told = known || await look();
+    if (lasted > STEADY_MS) tries = hasty = 0;
+    // The other side ended it although the broadcast goes on: coming back unasked would be rude.
+    if (told.air === "live" && lasted && error instanceof Ended && told.server === server && !slept()) {
+      set("letgo");
+      await rest(Infinity);
+      set("connecting");
+      continue;
+    }
+    if (told.air === "live" && lasted <= STEADY_MS) hasty++;
+    // Who says farewell and then does not answer has closed.
+    const closed = error instanceof Ended && error.farewell;
+    let state;
+    do {
+      if (closed && told.air === "lost") told.air = "ended";
+      state = OF_AIR[told.air] || (lasted ? "connecting" : error instanceof Refused ? "refused" : "unplayable");
+      set(state, state === "refused" ? told.words || error.message : "");
+      await rest(lasted && told.air === "live" && !tries ? 0 : growing(tries, WAIT_MAX_MS[state] || 15000));
+      tries++;
+      if (told.air !== "live") told = await look();
+    } while (told.air !== "live");
+    server = told.server ?? server;
+  }
+}
+
 watch();

@@ -179,6 +179,9 @@ struct Live {
     /// The key of that certificate (PEM)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
+    /// Let this web site show the watch page in its own: https://example.org
+    #[arg(long, value_name = "ORIGIN")]
+    embed: Vec<String>,
     /// Send to an Icecast server: icecast://USER:PASSWORD@HOST:PORT/MOUNT.webm, icecasts:// over TLS; the ending tells the
     /// format: webm, ogg, oga, opus, flac, mp3 or aac
     #[arg(long, value_name = "URL")]

@@ -72,6 +72,11 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         None if profile.share => (Ipv4Addr::UNSPECIFIED, 8080).into(),
         None => address(LISTEN)?,
     };
+    let embed = match live.embed.is_empty() {
+        true => &profile.embed,
+        false => &live.embed,
+    };
+    let embed = embed.iter().map(|o| o.parse()).collect::<Result<_, _>>()?;
     let mut outputs = Vec::new();
     let records = if live.record.is_empty() {
         &profile.record
@@ -128,6 +133,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         audio,
         encoding,
         listen,
+        embed,
         api_token: match live.api_token.clone().filter(|t| !t.is_empty()) {
             Some(token) => token,
             None => settings::api_token()?,

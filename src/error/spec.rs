@@ -123,6 +123,9 @@ pub enum SpecError {
     /// An address to listen on that cannot be used.
     #[error("\"{0}\" is not an address to listen on.")]
     Listen(String),
+    /// A web site that is none.
+    #[error("\"{0}\" is not the origin of a web site.")]
+    Origin(String),
     /// A recording with an ending that is not known.
     #[error("Cannot record to {0}: the ending is none that is known.")]
     RecordEnding(PathBuf),
@@ -238,6 +241,9 @@ impl Remedy for SpecError {
             }
             SpecError::TitleSource(_) => "Use file:PATH or mpris.".into(),
             SpecError::Listen(_) => "Write HOST:PORT, for example 127.0.0.1:8080.".into(),
+            SpecError::Origin(_) => {
+                "Write its scheme and host alone, for example https://example.org.".into()
+            }
             SpecError::RecordEnding(_) => {
                 format!("Let the name end in {}.", crate::output::record_endings())
             }

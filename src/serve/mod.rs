@@ -61,6 +61,7 @@ use crate::{
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
+    settings::Origin,
     source::{frames::Inboxes, guest::Seats},
 };
 use guests::Guests;
@@ -80,6 +81,7 @@ pub(crate) struct Serving {
     pub(crate) audience: Audience,
     /// Whether viewers are let in.
     pub(crate) on_air: watch::Receiver<bool>,
+    pub(crate) embed: Vec<Origin>,
     pub(crate) api_token: String,
     pub(crate) status: StatusSource,
     pub(crate) encoders: Encoders,
@@ -196,8 +198,8 @@ impl Server {
         );
         let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
-            .merge(page::routes())
             .merge(enter::routes(serving.passes.clone()))
+            .merge(page::routes(&serving))
             .merge(api::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(snapshot::routes(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Profiles, units in words, who may watch, and the tokens.
 
+mod origin;
 mod profile;
 pub mod sharing;
 pub mod units;
@@ -14,6 +15,7 @@ use std::{
 
 use rand::{TryRngCore, rngs::OsRng};
 
+pub use origin::Origin;
 pub use profile::Profile;
 pub use sharing::{Https, Secret, Sharing, Watching};
 

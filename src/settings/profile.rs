@@ -57,6 +57,8 @@ pub struct Profile {
     pub tls_cert: Option<PathBuf>,
     /// And its key.
     pub tls_key: Option<PathBuf>,
+    /// Web sites that may show the watch page in theirs.
+    pub embed: Vec<String>,
     /// Icecast servers.
     pub icecast: Vec<String>,
     /// RTMP servers.

@@ -29,7 +29,7 @@ use crate::{
         scene::{Layout, Overlays},
     },
     serve::{Bound, Passes, Server, Serving, Tls},
-    settings::Sharing,
+    settings::{Origin, Sharing},
     source::{
         AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
         guest::Seats,
@@ -60,6 +60,8 @@ pub struct StudioOptions {
     pub encoding: EncodeSettings,
     /// Where the built-in server listens; port 0 is any free one.
     pub listen: SocketAddr,
+    /// Web sites that may show the watch page in theirs.
+    pub embed: Vec<Origin>,
     /// Token of the control routes.
     pub api_token: String,
     /// Who may watch, and how.
@@ -245,6 +247,7 @@ impl Studio {
                 muxes,
                 audience,
                 on_air: on_air.subscribe(),
+                embed: options.embed,
                 api_token: options.api_token,
                 status: Arc::new({
                     let shared = Arc::downgrade(&shared);

@@ -162,6 +162,7 @@ mod tests {
             audio: vec![],
             encoding: EncodeSettings::default(),
             listen: ([127, 0, 0, 1], 0).into(),
+            embed: vec![],
             api_token: "token".into(),
             sharing: Default::default(),
             outputs: vec![],

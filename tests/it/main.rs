@@ -87,6 +87,12 @@ mod combinations;
 /// The watch page, by each way.
 mod ways;
 
+/// The watch page, as its viewers use it.
+mod watching;
+
+/// The watch page in other pages.
+mod embed;
+
 /// The endless GIF.
 mod gif;
 

@@ -153,6 +153,13 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Use an address of this computer, for example 127.0.0.1:8080."),
         ),
+        SpecError::Origin(text) => Notice::new(
+            fill(
+                gettext("“{text}” is not the origin of a web site."),
+                &[("text", text)],
+            ),
+            gettext("Write its scheme and host alone, for example https://example.org."),
+        ),
         SpecError::RecordEnding(path) => Notice::new(
             fill(
                 gettext("{name} cannot be recorded: its ending is not known."),

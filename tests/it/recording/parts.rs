@@ -212,6 +212,7 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
             ..EncodeSettings::default()
         },
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        embed: vec![],
         api_token: "token".into(),
         sharing: Default::default(),
         outputs,
