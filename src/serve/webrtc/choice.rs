@@ -9,7 +9,7 @@
 //!                      the line carries the full picture
 //! ```
 //!
-//! *Frames wait* is the sign to go down: what is sent is paced by the estimate of the line, so they wait exactly when
+//! *Frames wait*, and the estimate is low, is the sign to go down: what is sent is paced by the estimate of the line, so they wait exactly when
 //! they are more than the line carries. The sign to go up must be asked for: what is sent of the small picture tells
 //! nothing of more. So the line is asked now and then by a burst of padding; and the first seconds with the full picture
 //! are a trial, which ends sooner and makes the next question later if it fails.
@@ -20,20 +20,25 @@ use serde::Deserialize;
 
 use crate::encode::Size;
 
-/// A frame that waits this long to be sent is one of a picture too large for the line.
-pub(super) const TOO_LATE: Duration = Duration::from_millis(400);
+/// A frame that waits this long to be sent is one of a picture too large for the line, if the estimate says so too.
+pub(super) const LATE: Duration = Duration::from_millis(400);
+/// And if it waits this long, whatever the estimate says, which is taken twice a second.
+const TOO_LATE: Duration = Duration::from_millis(800);
 /// The same in a trial.
 const TRIAL_LATE: Duration = Duration::from_millis(200);
 /// With frames waiting longer than this, the line is not asked.
-const CALM: Duration = Duration::from_millis(100);
+pub(super) const CALM: Duration = Duration::from_millis(100);
 /// How long the full picture is a trial.
 const TRIAL: Duration = Duration::from_secs(5);
-/// From the question to the answer: the burst, its way and back, and a look at the estimate, which is taken each second.
+/// From the question to the answer: the burst, its way and back, and a look at the estimate.
 const ANSWER: Duration = Duration::from_millis(1600);
-/// From the small picture to the first question.
+/// From the small picture to the first question; each question that says no makes the next one later.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// Between questions at most, so that the picture is full again within 20 s after the line is.
-const LONGEST_PAUSE: Duration = Duration::from_secs(12);
+/// Between questions at most, so that the picture is full again within 20 s after the line is wide: also if one finds it
+/// busy.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// After trials that failed, at most.
+const LONGEST_BREAK: Duration = Duration::from_secs(12);
 /// Where nothing is known of the line, each question is a trial, and disturbs.
 const BLIND_PAUSE: Duration = Duration::from_secs(60);
 /// Lost for this long, this share says that the line is too narrow, where there is no estimate.
@@ -140,7 +145,7 @@ impl Choice {
             return Act::Stay;
         }
         match self.state {
-            State::Full { trial } => self.full(signs, trial, now),
+            State::Full { trial } => self.full(signs, trial, need, now),
             State::Low { ask_at } if now < ask_at => Act::Stay,
             State::Low { .. } if signs.queue > CALM => Act::Stay,
             State::Low { .. } if signs.estimate.is_none() => self.try_full(now),
@@ -161,20 +166,24 @@ impl Choice {
         }
     }
 
-    fn full(&mut self, signs: Signs, trial: Option<Instant>, now: Instant) -> Act {
+    fn full(&mut self, signs: Signs, trial: Option<Instant>, need: u64, now: Instant) -> Act {
         let on_trial = trial.is_some_and(|until| now < until);
         if trial.is_some() && !on_trial {
             self.state = State::Full { trial: None };
             self.pause = FIRST_PAUSE;
         }
-        let late = if on_trial { TRIAL_LATE } else { TOO_LATE };
+        let late = match signs.estimate {
+            _ if on_trial => TRIAL_LATE,
+            Some(bits) if bits > need => TOO_LATE,
+            Some(_) | None => LATE,
+        };
         if signs.queue < late && !self.is_lossy(signs, now) {
             return Act::Stay;
         }
         self.lossy_since = None;
         self.pause = match (on_trial, signs.estimate) {
             (_, None) => BLIND_PAUSE,
-            (true, Some(_)) => (self.pause * 2).min(LONGEST_PAUSE),
+            (true, Some(_)) => (self.pause * 2).min(LONGEST_BREAK),
             (false, Some(_)) => FIRST_PAUSE,
         };
         let ask_at = now + self.pause;
@@ -198,6 +207,7 @@ impl Choice {
     }
 
     fn carries_less(&mut self, now: Instant) -> Act {
+        self.pause = (self.pause * 3 / 2).min(LONGEST_PAUSE.max(self.pause));
         let ask_at = now + self.pause;
         self.state = State::Low { ask_at };
         Act::Rest
@@ -253,6 +263,7 @@ mod tests {
         let mut line = Line::new();
         // As a key frame makes it, and with an estimate that was disturbed.
         assert_eq!(line.pass(60_000, signs(150, 1_900_000)), []);
+        assert_eq!(line.pass(60_000, signs(700, 2_600_000)), []);
         assert_eq!(line.choice.size(), Size::Full);
     }
 

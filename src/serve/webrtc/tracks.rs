@@ -41,6 +41,11 @@ impl Needs {
         self.full * 3 / 2
     }
 
+    /// How far it is looked into while the small picture is sent: enough to know whether that fits.
+    pub(super) fn narrow(self) -> u64 {
+        self.low * 3 / 2
+    }
+
     /// Where a question to the line begins. Its bursts are of three and six times that, and of twice `wide` at most.
     pub(super) fn question(self) -> u64 {
         self.full * 3 / 5

@@ -17,13 +17,17 @@ use crate::{
     encode::{Codec, Size},
     message::MediaKind,
     serve::webrtc::{
-        choice::{Act, Signs, TOO_LATE, Wish},
+        choice::{Act, CALM, LATE, Signs, Wish},
         tracks::Needs,
     },
 };
 
 /// A millisecond of video: between frames sent together.
 const CATCH_UP_TICKS: u32 = 90;
+
+/// A frame that would wait this long is not sent, nor what follows it up to a key frame. The small picture waits a while
+/// after a change: what was queued of the full one is sent first.
+const LATEST: Duration = Duration::from_millis(1500);
 
 /// What may be sent next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +159,7 @@ impl Session {
         let mut turn = Turn::default();
         match act {
             Act::Stay => (),
-            Act::Rest | Act::Turn(Size::Low) => self.look_into_line(needs.low),
+            Act::Rest | Act::Turn(Size::Low) => self.look_into_line(needs.narrow()),
             Act::Turn(Size::Full | Size::Gif) => self.look_into_line(needs.wide()),
             Act::Ask => {
                 self.look_into_line(needs.wide());
@@ -219,8 +223,13 @@ impl Session {
             if frame.size != lane.size && !turns {
                 return false;
             }
-            // The way out must not be shut.
-            let late = queue >= TOO_LATE && !(turns && wanted == Size::Low);
+            let late = match lane.next {
+                // On the way to the small picture nothing of the full one is added to what waits, and the first small one
+                // passes.
+                _ if wanted == Size::Low && lane.size == Size::Full => !turns && queue >= CALM,
+                Next::KeyInTime => queue >= LATE,
+                Next::Any | Next::Key => queue >= LATEST,
+            };
             if late {
                 lane.next = Next::KeyInTime;
             }

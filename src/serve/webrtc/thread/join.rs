@@ -28,7 +28,7 @@ impl LegThread {
             .set_crypto_provider(self.provider.clone())
             .set_dtls_cert(self.certificate.clone())
             .set_rtp_mode(true)
-            .set_stats_interval(Some(Duration::from_secs(1)))
+            .set_stats_interval(Some(Duration::from_millis(500)))
             .enable_bwe(Some(Bitrate::bps(self.needs.first_estimate())));
         // A viewer that vanished is noticed after 10 s instead of 22.
         config.set_max_stun_rto(Duration::from_secs(2));
