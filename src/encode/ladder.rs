@@ -14,6 +14,8 @@ use crate::message::MediaKind;
 pub enum Format {
     /// WebRTC: our leg, and sinks that push.
     WebRtc,
+    /// WebRTC of the low rung: viewers of our leg with a narrow line.
+    WebRtcLow,
     /// WebM.
     WebM,
     /// Matroska: anything goes.
@@ -46,8 +48,9 @@ pub enum Format {
 
 impl Format {
     /// All there are.
-    pub const ALL: [Format; 15] = [
+    pub const ALL: [Format; 16] = [
         Format::WebRtc,
+        Format::WebRtcLow,
         Format::WebM,
         Format::Matroska,
         Format::Ogg,
@@ -67,7 +70,7 @@ impl Format {
     /// Names of the codecs of the picture it can hold, the best first.
     pub fn video(self) -> &'static [&'static str] {
         match self {
-            Format::WebRtc => &["vp8", "vp9", "h264"],
+            Format::WebRtc | Format::WebRtcLow => &["vp8", "vp9", "h264"],
             Format::WebM => &["vp8", "vp9", "av1"],
             Format::Matroska => &["vp8", "vp9", "h264", "av1", "theora"],
             Format::Ogg => &["theora"],
@@ -81,7 +84,7 @@ impl Format {
     /// Names of the codecs of the sound it can hold, the best first.
     pub fn audio(self) -> &'static [&'static str] {
         match self {
-            Format::WebRtc | Format::Opus => &["opus"],
+            Format::WebRtc | Format::WebRtcLow | Format::Opus => &["opus"],
             Format::WebM => &["opus", "vorbis"],
             Format::Matroska => &["opus", "vorbis", "aac", "mp3"],
             Format::Ogg | Format::Vorbis => &["vorbis"],
@@ -93,12 +96,22 @@ impl Format {
     }
 
     fn size(self) -> Size {
-        if self == Format::Mp4Low {
-            Size::Low
-        } else if self == Format::Gif {
-            Size::Gif
-        } else {
-            Size::Full
+        match self {
+            Format::Mp4Low | Format::WebRtcLow => Size::Low,
+            Format::Gif => Size::Gif,
+            Format::WebRtc
+            | Format::WebM
+            | Format::Matroska
+            | Format::Ogg
+            | Format::Mp4
+            | Format::Ts
+            | Format::Flv
+            | Format::Mp3
+            | Format::Aac
+            | Format::Opus
+            | Format::Vorbis
+            | Format::Flac
+            | Format::Mjpeg => Size::Full,
         }
     }
 }
@@ -254,7 +267,7 @@ mod tests {
 
     #[test]
     fn any_set_of_formats_needs_one_encoder_per_codec_and_size() {
-        // All 32,768 sets of formats. What each format takes of all choices is told by the next test.
+        // All 65,536 sets of formats. What each format takes of all choices is told by the next test.
         for choice in [
             choice("vp8", "opus"),
             choice("h264", "aac"),
@@ -303,6 +316,18 @@ mod tests {
         let rungs = all_of([WebRtc, WebM, Matroska, Opus], choice("vp8", "opus"));
         let names: Vec<_> = rungs.iter().map(|r| r.codec.name).collect();
         assert_eq!(names, ["vp8", "opus"]);
+    }
+
+    #[test]
+    fn webrtc_and_hls_in_one_codec_share_both_sizes() {
+        use Format::*;
+        let rungs = all_of([WebRtc, WebRtcLow, Mp4, Mp4Low], choice("h264", "opus"));
+        let names: Vec<_> = rungs.iter().map(|r| (r.codec.name, r.word())).collect();
+        let both = [("h264", "full"), ("h264", "low")];
+        assert_eq!(
+            names,
+            [&both[..], &[("aac", "audio"), ("opus", "audio")]].concat()
+        );
     }
 
     #[test]

@@ -16,7 +16,9 @@ use axum::{
     routing::{MethodRouter, delete},
 };
 
-use super::webrtc::SessionId;
+use serde::Deserialize;
+
+use super::webrtc::{SessionId, Wish};
 use crate::{
     audience::{NotLetIn, Transport, Who},
     error::{Remedy, ServeError},
@@ -33,6 +35,15 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Candidates, as they are sent later.
 pub(super) const TRICKLE: &str = "application/trickle-ice-sdpfrag";
+const JSON: &str = "application/json";
+
+/// What the other side wants changed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    /// Of the picture, as in the list of viewers.
+    rung: Wish,
+}
 
 /// What has sessions that are begun by a post.
 pub(super) trait Sessions: Clone + Send + Sync + 'static {
@@ -41,6 +52,14 @@ pub(super) trait Sessions: Clone + Send + Sync + 'static {
 
     /// An address that the other side found later; `false` if there is no such session. An empty one is none.
     fn candidate(&self, id: SessionId, line: String) -> impl Future<Output = bool> + Send;
+
+    /// Whether the other side may choose a size of the picture.
+    const SIZES: bool = false;
+
+    /// The other side chooses; `false` if there is no such session.
+    fn prefer(&self, _: SessionId, _: Wish) -> impl Future<Output = bool> + Send {
+        async { false }
+    }
 
     /// End a session; `false` if there is none of that name.
     fn end(&self, id: SessionId) -> impl Future<Output = bool> + Send;
@@ -52,8 +71,8 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let session = delete(end::<T>)
-        .patch(trickle::<T>)
-        .options(session_options);
+        .patch(change::<T>)
+        .options(session_options::<T>);
     Router::new()
         .route(T::PATH, post.options(offer_options))
         .route(&format!("{}/{{id}}", T::PATH), session)
@@ -173,25 +192,54 @@ async fn end<T: Sessions>(State(sessions): State<T>, Path(id): Path<String>) -> 
     }
 }
 
-/// Addresses that the other side found after it made its offer. A restart of the connection is not offered: who lost it
-/// posts anew.
-async fn trickle<T: Sessions>(
+/// What may be sent to a session.
+fn patches<T: Sessions>() -> String {
+    let json = T::SIZES.then_some(JSON);
+    let all: Vec<_> = std::iter::once(TRICKLE).chain(json).collect();
+    all.join(", ")
+}
+
+/// Something about a session changes: addresses that the other side found after it made its offer, or the size of the
+/// picture that it wants. A restart of the connection is not offered: who lost it posts anew.
+async fn change<T: Sessions>(
     State(sessions): State<T>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    if !is_type(request.headers(), TRICKLE) {
-        let words = format!("Send candidates as {TRICKLE}.");
+    let json = T::SIZES && is_type(request.headers(), JSON);
+    if !json && !is_type(request.headers(), TRICKLE) {
+        let words = format!("Send one of these: {}.", patches::<T>());
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
     }
     let Ok(id) = id.parse::<SessionId>() else {
         return unknown::<T>();
     };
-    let lines = match body(request).await {
+    let body = match body(request).await {
         Ok(bytes) => bytes,
         Err(refused) => return refused,
     };
-    let lines = String::from_utf8_lossy(&lines);
+    if json {
+        prefer(&sessions, id, &body).await
+    } else {
+        trickle(&sessions, id, &body).await
+    }
+}
+
+async fn prefer<T: Sessions>(sessions: &T, id: SessionId, body: &[u8]) -> Response {
+    match serde_json::from_slice::<Patch>(body) {
+        Ok(patch) if sessions.prefer(id, patch.rung).await => {
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Ok(_) => unknown::<T>(),
+        Err(_) => {
+            let words = r#"Send {"rung": "auto"}, or "full" or "low" in place of "auto"."#;
+            plain(StatusCode::BAD_REQUEST, words)
+        }
+    }
+}
+
+async fn trickle<T: Sessions>(sessions: &T, id: SessionId, lines: &[u8]) -> Response {
+    let lines = String::from_utf8_lossy(lines);
     let candidates = lines.lines().filter(|l| l.starts_with("a=candidate:"));
     // An empty one, so that an unknown session is told from one with nothing new.
     for line in candidates.chain([""]) {
@@ -207,7 +255,8 @@ async fn offer_options() -> Response {
     (StatusCode::NO_CONTENT, allow, [(ACCEPT_POST, SDP)]).into_response()
 }
 
-async fn session_options() -> Response {
+async fn session_options<T: Sessions>() -> Response {
     let allow = [(ALLOW, "DELETE, PATCH, OPTIONS")];
-    (StatusCode::NO_CONTENT, allow, [(ACCEPT_PATCH, TRICKLE)]).into_response()
+    let patches = [(ACCEPT_PATCH, patches::<T>())];
+    (StatusCode::NO_CONTENT, allow, patches).into_response()
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::{
     posts::{self, Sessions, begun, offer, refusal},
-    webrtc::{Leg, SessionId},
+    webrtc::{Leg, SessionId, Wish},
 };
 use crate::error::ServeError;
 
@@ -35,9 +35,14 @@ where
 
 impl Sessions for Whep {
     const PATH: &'static str = "/whep";
+    const SIZES: bool = true;
 
     async fn candidate(&self, id: SessionId, line: String) -> bool {
         self.leg.candidate(id, line).await
+    }
+
+    async fn prefer(&self, id: SessionId, wish: Wish) -> bool {
+        self.leg.prefer(id, wish).await
     }
 
     async fn end(&self, id: SessionId) -> bool {
@@ -120,6 +125,7 @@ mod tests {
     }
 
     const SDP: &str = "application/sdp";
+    const JSON: &str = "application/json";
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_post_and_the_picture_comes_until_the_session_is_deleted() {
@@ -145,10 +151,17 @@ mod tests {
         let fragment = b"a=mid:0\r\na=candidate:1 1 udp 1 192.0.2.9 9 typ host\r\n";
         assert_eq!(server.status("PATCH", &place, TRICKLE, fragment).await, 204);
         assert_eq!(server.status("OPTIONS", &place, SDP, b"").await, 204);
+        let small = br#"{"rung": "low"}"#;
+        assert_eq!(server.status("PATCH", &place, JSON, small).await, 204);
+        for bad in ["", "{}", r#"{"rung": "gif"}"#, r#"{"rung": "low", "x": 1}"#] {
+            let status = server.status("PATCH", &place, JSON, bad.as_bytes());
+            assert_eq!(status.await, 400, "{bad}");
+        }
         assert_eq!(server.status("DELETE", &place, SDP, b"").await, 204);
         viewer.closed().await;
         assert_eq!(server.status("DELETE", &place, SDP, b"").await, 404);
         assert_eq!(server.status("PATCH", &place, TRICKLE, fragment).await, 404);
+        assert_eq!(server.status("PATCH", &place, JSON, small).await, 404);
         server.rig.assert_unused();
     }
 

@@ -37,7 +37,11 @@ impl Rates {
     fn update(&mut self, shared: &Shared, running: Vec<EncoderStatus>, span: Duration) {
         let per_second = |n: u64| n as f64 / span.as_secs_f64().max(0.001);
         let bits = |now: u64, before: u64| (per_second(now.saturating_sub(before)) * 8.0) as u64;
-        let mut now = Counts::default();
+        let mut now = Counts {
+            // The counters of an encoder that ended go on when it is needed again.
+            encoders: std::mem::take(&mut self.before.encoders),
+            ..Counts::default()
+        };
         for viewer in shared.audience.viewers() {
             let bytes = viewer.counters.bytes();
             let before = self.before.viewers.get(&viewer.id).copied().unwrap_or(0);
@@ -55,7 +59,7 @@ impl Rates {
         self.encoders.clear();
         self.dropped_lately = 0;
         for encoder in running {
-            let before = self.before.encoders.get(&encoder.rung);
+            let before = now.encoders.get(&encoder.rung);
             let since = |get: fn(&EncoderStatus) -> u64| {
                 get(&encoder).saturating_sub(before.map_or(0, get))
             };

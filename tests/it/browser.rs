@@ -23,7 +23,16 @@ pub struct Browser {
 impl Browser {
     /// Opens a page or a stream; see `browser-view --help` for options.
     pub fn open(url: &str, options: &[&str]) -> Browser {
-        let mut child = Command::new(checkout("tests/bed/browser-view"))
+        Browser::open_by(
+            Command::new(checkout("tests/bed/browser-view")),
+            url,
+            options,
+        )
+    }
+
+    /// The same with a command that runs `browser-view`.
+    pub fn open_by(mut command: Command, url: &str, options: &[&str]) -> Browser {
+        let mut child = command
             .args(["--until-eof", "--timeout", "80"])
             .args(options)
             .arg(url)

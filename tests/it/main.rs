@@ -84,6 +84,12 @@ mod codecs;
 /// Codecs in containers.
 mod combinations;
 
+/// A network of its own, whose line can be made narrow and lossy.
+mod line;
+
+/// WebRTC viewers on narrow and lossy lines.
+mod bandwidth;
+
 /// The watch page, by each way.
 mod ways;
 

@@ -11,7 +11,7 @@ use super::{
     session::{Frame, Offered, OnAir},
 };
 use crate::{
-    encode::{Codec, Encoders, Format, Lease, Packet, PacketFeed, RungId},
+    encode::{Codec, Encoders, Format, Lease, Packet, PacketFeed, RungId, Size},
     fanout::{Join, Taken},
     message::MediaKind,
 };
@@ -27,7 +27,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// What is on the air, as configured.
 pub(super) fn on_air(encoders: &Encoders) -> OnAir {
     let offered = |kind| {
-        let codec = rung(encoders, kind)?.codec;
+        let codec = rung(encoders, kind, Size::Full)?.codec;
         let row = payload::row(codec)?;
         Some(Offered { codec, row })
     };
@@ -37,15 +37,20 @@ pub(super) fn on_air(encoders: &Encoders) -> OnAir {
     }
 }
 
-/// The rung of that kind that viewers get, as the settings are now.
-fn rung(encoders: &Encoders, kind: MediaKind) -> Option<RungId> {
-    let rungs = encoders.rungs_of(Format::WebRtc);
+/// The rung of that kind and size that viewers get, as the settings are now.
+fn rung(encoders: &Encoders, kind: MediaKind, size: Size) -> Option<RungId> {
+    let format = match size {
+        Size::Low => Format::WebRtcLow,
+        Size::Full | Size::Gif => Format::WebRtc,
+    };
+    let rungs = encoders.rungs_of(format);
     rungs.into_iter().find(|id| id.codec.media == kind)
 }
 
 /// One track.
 pub(super) struct Track {
     kind: MediaKind,
+    size: Size,
     lease: Lease,
     feed: PacketFeed,
     /// Codec of the packets, once the encoder has told.
@@ -76,12 +81,18 @@ pub(super) struct News {
 }
 
 impl Track {
-    /// Lease the rung of that kind. `None` if the program has no such track.
-    pub(super) fn lease(encoders: &Encoders, kind: MediaKind, now: Instant) -> Option<Track> {
-        let lease = encoders.lease(rung(encoders, kind)?)?;
+    /// Lease the rung of that kind and size. `None` if the program has no such track.
+    pub(super) fn lease(
+        encoders: &Encoders,
+        kind: MediaKind,
+        size: Size,
+        now: Instant,
+    ) -> Option<Track> {
+        let lease = encoders.lease(rung(encoders, kind, size)?)?;
         let feed = lease.stream().subscribe(Join::NextKey);
         Some(Track {
             kind,
+            size,
             lease,
             feed,
             codec: None,
@@ -170,6 +181,7 @@ impl Track {
             self.number = (self.number + 1) & 0x7fff;
             let frame = Arc::new(Frame {
                 kind: self.kind,
+                size: self.size,
                 key: packet.key,
                 ticks: row.ticks(&packet),
                 wallclock: anchor + packet.pts,
@@ -188,7 +200,7 @@ impl Track {
         self.renewed = now;
         self.ended = false;
         // The new one first, so that an encoder that was just restarted for others goes on.
-        let lease = rung(encoders, self.kind).and_then(|id| encoders.lease(id));
+        let lease = rung(encoders, self.kind, self.size).and_then(|id| encoders.lease(id));
         if let Some(lease) = lease {
             self.lease = lease;
         }

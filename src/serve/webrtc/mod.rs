@@ -2,15 +2,18 @@
 //! The WebRTC leg: all viewers on one thread, fed from the one encode.
 //!
 //! ```text
-//! packets (video, audio) ──▶ payloads, made once ──▶ session, session, session … ──▶ UDP, in batches
-//!                                                       ▲ own headers, encryption, repeats
+//! packets (full, low, sound) ──▶ payloads, made once ──▶ session, session, session … ──▶ UDP, in batches
+//!                                                          ▲ the size its line carries, own headers, encryption, repeats
 //! Leg (handle) ──commands──▶ thread ──ended──▶ whoever asked
 //! ```
 //!
-//! Encoders are leased with the first session and let go with the last. A session is a viewer in the audience from
+//! There are two sizes of the picture, each encoded once and only while a session needs it. What is sent to a session is
+//! paced by an estimate of its line; `choice` says when it changes over to the other size, which it does with a key frame of
+//! that. A session is a viewer in the audience from
 //! the moment it is connected until it is dropped, for whatever reason. No STUN server is asked: viewers reach us at
 //! our own addresses, and those that hide theirs are heard from.
 
+mod choice;
 mod feed;
 mod payload;
 #[cfg(test)]
@@ -20,6 +23,7 @@ pub(in crate::serve) mod socket;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod tracks;
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -27,6 +31,7 @@ use tokio::sync::mpsc;
 
 use super::worker::{Reply, Worker};
 use crate::{audience::Audience, audience::Who, encode::Encoders, error::ServeError};
+pub(in crate::serve) use choice::Wish;
 pub(in crate::serve) use session::refused;
 use socket::Wire;
 pub(in crate::serve) use thread::confined;
@@ -72,6 +77,7 @@ enum Command {
     Accept(String, Who, Reply<Result<(SessionId, String), ServeError>>),
     Answer(SessionId, String, Reply<Result<(), ServeError>>),
     Candidate(SessionId, String, Reply<bool>),
+    Prefer(SessionId, Wish, Reply<bool>),
     End(SessionId, Reply<bool>),
     EndAll,
     Watch(mpsc::UnboundedSender<SessionId>),
@@ -137,6 +143,12 @@ impl Leg {
             .worker
             .ask(|reply| Command::Candidate(session, candidate, reply));
         tell.await.unwrap_or(false)
+    }
+
+    /// Send a viewer the picture of this size; `false` if there is no such session.
+    pub(in crate::serve) async fn prefer(&self, session: SessionId, wish: Wish) -> bool {
+        let prefer = |reply| Command::Prefer(session, wish, reply);
+        self.worker.ask(prefer).await.unwrap_or(false)
     }
 
     /// End a session; `false` if there is none of that name.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One viewer: its connection, what it is sent, and its place in the audience.
 
+mod lane;
 mod negotiate;
 
 use std::{
@@ -10,31 +11,31 @@ use std::{
 };
 
 use str0m::{
-    Event, IceConnectionState, Input, Output, Rtc, RtcError,
-    change::SdpPendingOffer,
-    media::{Mid, Pt},
-    net::Receive,
-    rtp::{RtpWrite, SeqNo},
+    Event, IceConnectionState, Input, Output, Rtc, RtcError, bwe::BweKind, change::SdpPendingOffer,
+    media::Mid, net::Receive,
 };
 
-use super::{SessionId, socket::Wire};
+use super::{SessionId, choice::Choice, socket::Wire, tracks::Needs};
 use crate::{
     audience::{Audience, Guard, Transport, Who},
-    encode::Codec,
+    encode::{Codec, Size},
     message::MediaKind,
 };
+use lane::Lane;
 pub(in crate::serve) use negotiate::refused;
 pub(super) use negotiate::{Offered, OnAir};
 
 /// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
-/// A millisecond of video: between frames sent together.
-const CATCH_UP_TICKS: u32 = 90;
+/// Turns without a packet after which the stack waits, whatever it says.
+const IDLE_ROUNDS: usize = 2;
 
 /// A frame as all viewers get it.
 pub(super) struct Frame {
     pub(super) kind: MediaKind,
+    /// Of the picture.
+    pub(super) size: Size,
     pub(super) key: bool,
     /// RTP time.
     pub(super) ticks: u32,
@@ -43,19 +44,12 @@ pub(super) struct Frame {
     pub(super) payloads: Vec<Arc<[u8]>>,
 }
 
-/// What one track of a viewer needs.
-struct Lane {
-    codec: &'static Codec,
-    mid: Mid,
-    pt: Pt,
-    seq: SeqNo,
-    needs_key: bool,
-}
-
 /// What driving a session needs from around it.
 pub(super) struct Around<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) audience: &'a Audience,
+    /// What a line must carry.
+    pub(super) needs: Needs,
 }
 
 /// What came out of driving a session.
@@ -63,8 +57,8 @@ pub(super) struct Around<'a> {
 pub(super) struct Turn {
     /// It is connected now, and has no picture yet.
     pub(super) came: bool,
-    /// It needs a key frame.
-    pub(super) wants_key: bool,
+    /// It needs a key frame of this size.
+    pub(super) wants_key: Option<Size>,
     /// It is over.
     pub(super) over: bool,
 }
@@ -72,7 +66,7 @@ pub(super) struct Turn {
 impl Turn {
     pub(super) const OVER: Turn = Turn {
         came: false,
-        wants_key: false,
+        wants_key: None,
         over: true,
     };
 }
@@ -99,6 +93,11 @@ pub(super) struct Session {
     born: Instant,
     connected: bool,
     missed: u64,
+    choice: Choice,
+    /// Bits per second that the line carries, where the viewer tells what arrives.
+    estimate: Option<u64>,
+    tells_arrival: bool,
+    loss: f32,
 }
 
 impl Session {
@@ -134,60 +133,6 @@ impl Session {
             MediaKind::Audio => &self.audio,
         };
         lane.as_ref().is_some_and(|lane| lane.codec != codec)
-    }
-
-    /// The feed lost these many frames of the picture.
-    pub(super) fn skip(&mut self, frames: u64) {
-        if let Some(lane) = &mut self.video {
-            lane.needs_key = true;
-        }
-        self.missed += frames;
-        if let Some(guard) = &self.guard {
-            guard.counters().set_dropped(self.missed);
-        }
-    }
-
-    /// Queue frames for sending; `true` if there is something to send now.
-    pub(super) fn write(&mut self, frames: &[Arc<Frame>]) -> bool {
-        let mut any = false;
-        for frame in frames {
-            any |= self.put(frame, frame.ticks);
-        }
-        any
-    }
-
-    /// Queue what was sent since the last key frame, for one who has just come. The times are drawn together, so that
-    /// it is decoded at once and leaves no delay.
-    pub(super) fn catch_up(&mut self, frames: &[Arc<Frame>]) {
-        let Some(last) = frames.last() else { return };
-        for (before, frame) in (0..frames.len() as u32).rev().zip(frames) {
-            self.put(frame, last.ticks.wrapping_sub(before * CATCH_UP_TICKS));
-        }
-    }
-
-    fn put(&mut self, frame: &Frame, ticks: u32) -> bool {
-        if !self.connected {
-            return false;
-        }
-        let (lane, is_video) = match frame.kind {
-            MediaKind::Video => (&mut self.video, true),
-            MediaKind::Audio => (&mut self.audio, false),
-        };
-        let Some(lane) = lane.as_mut().filter(|lane| !lane.needs_key || frame.key) else {
-            return false;
-        };
-        let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
-            return false;
-        };
-        lane.needs_key = false;
-        let last = frame.payloads.len().saturating_sub(1);
-        for (n, payload) in frame.payloads.iter().enumerate() {
-            let seq = lane.seq.inc();
-            let packet = RtpWrite::new(lane.pt, seq, ticks, frame.wallclock, payload.clone());
-            stream.write_rtp(packet.marker(is_video && n == last).nackable(is_video));
-        }
-        !frame.payloads.is_empty()
     }
 
     /// Whether the datagram is for this session.
@@ -231,13 +176,25 @@ impl Session {
     fn drain(&mut self, around: &mut Around<'_>) -> Turn {
         let mut turn = Turn::default();
         let mut sent = 0;
+        // Packets are paced one by one: after each, the stack wants to be driven again, at once as long as there are more
+        // to send. What is sent together leaves together.
+        let mut idle = 0;
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
                     self.due = at;
-                    break;
+                    let now = Instant::now();
+                    idle += 1;
+                    if idle > IDLE_ROUNDS || at > now {
+                        break;
+                    }
+                    if let Err(e) = self.rtc.handle_input(Input::Timeout(now)) {
+                        turn = self.broken(&e);
+                        break;
+                    }
                 }
                 Ok(Output::Transmit(t)) => {
+                    idle = 0;
                     sent += t.contents.len() as u64;
                     around.wire.send(t.source, t.destination, &t.contents);
                 }
@@ -276,11 +233,17 @@ impl Session {
                     Err(_) => turn.over = true,
                 }
             }
-            Event::KeyframeRequest(_) => turn.wants_key = true,
+            Event::KeyframeRequest(_) => turn.wants_key = Some(self.choice.size()),
+            Event::EgressBitrateEstimate(BweKind::Twcc { can_probe, .. }) => {
+                self.tells_arrival = can_probe;
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
                 turn.over = true;
             }
             Event::PeerStats(stats) => {
+                // As it is now; the event's is a mean of seconds.
+                let estimate = stats.bwe_tx.filter(|_| self.tells_arrival);
+                self.estimate = estimate.map(|bits| bits.as_u64());
                 let Some(guard) = &self.guard else { return };
                 let path = stats.selected_candidate_pair;
                 let path_rtt = path.and_then(|p| p.current_round_trip_time);
@@ -289,12 +252,16 @@ impl Session {
                     guard.counters().set_rtt_ms(ms);
                 }
                 if let Some(loss) = stats.egress_loss_fraction {
+                    self.loss = loss;
                     guard.counters().set_loss(loss);
                 }
             }
             Event::MediaEgressStats(stats) => {
                 let video = self.video.as_ref().is_some_and(|l| l.mid == stats.mid);
+                // Who tells of each packet tells more exactly.
+                let video = video && self.estimate.is_none();
                 if let (Some(guard), Some(loss), true) = (&self.guard, stats.loss, video) {
+                    self.loss = loss;
                     guard.counters().set_loss(loss);
                 }
             }

@@ -7,8 +7,8 @@ use str0m::{change::SdpOffer, format::Codec as Format, media::KeyframeRequestKin
 use tokio::net::UdpSocket;
 
 use super::{
-    NoSessionId, SessionId,
-    rig::{Got, LOOPBACK, Viewer, rig, settings, who},
+    NoSessionId, SessionId, Wish,
+    rig::{Got, LOOPBACK, PATIENCE, Rig, Viewer, rig, settings, who},
 };
 use crate::{
     audience::Transport,
@@ -139,6 +139,52 @@ async fn a_viewer_who_asks_gets_a_key_frame() {
             .request_keyframe(None, KeyframeRequestKind::Pli)
             .unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_who_chooses_gets_the_other_size_from_a_key_frame_on_and_its_encoder_runs_no_longer_than_that()
+ {
+    let mut slow = settings();
+    slow.key_interval = Duration::from_secs(600);
+    let mut rig = rig(slow);
+    let (mut viewer, id) = Viewer::watch(&rig.leg).await;
+    viewer.frames(1).await;
+    let listed = rig.joined().await;
+    let pictures = |rig: &Rig| {
+        let all = rig.encoders.running().into_iter();
+        let words: Vec<_> = all.map(|e| e.rung.word()).collect();
+        words
+    };
+    assert_eq!(pictures(&rig), ["full", "audio"]);
+    let mut last = Duration::ZERO;
+    for (wish, low) in [(Wish::Low, true), (Wish::Full, false), (Wish::Low, true)] {
+        assert!(rig.leg.prefer(id, wish).await);
+        let mut turned = false;
+        while !turned {
+            let Got::Frame {
+                key, format, time, ..
+            } = viewer.next().await
+            else {
+                panic!("it ended");
+            };
+            if format != Format::Vp8 {
+                continue;
+            }
+            assert!(time > last, "time goes on");
+            last = time;
+            turned = key && listed.counters.low() == low;
+        }
+    }
+    // The other one lingers, and ends.
+    let alone = async {
+        while pictures(&rig) != ["low", "audio"] {
+            viewer.next().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, alone).await.unwrap();
+    assert!(rig.leg.end(id).await);
+    assert!(!rig.leg.prefer(id, Wish::Auto).await);
+    rig.assert_unused();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,18 +5,18 @@
 //! sleeps until something comes again.
 
 mod demux;
+mod join;
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use str0m::{
-    Rtc, RtcConfig,
     config::{CryptoProvider, DtlsCert},
     crypto,
 };
@@ -24,16 +24,14 @@ use tokio::sync::mpsc;
 
 use super::{
     Command, SessionId,
-    feed::{Track, on_air},
-    session::{Around, Frame, OnAir, Session, Turn},
+    session::{Around, Frame, Session, Turn},
     socket::{Inbox, Wire},
+    tracks::{Needs, Tracks},
 };
-use crate::{audience::Audience, encode::Encoders, error::ServeError, message::MediaKind};
+use crate::{audience::Audience, encode::Encoders, error::ServeError};
 
-/// A kick is obeyed within this time, even when no packet comes.
+/// A kick is obeyed, and what nobody needs is let go, within this time, even when no packet comes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Offers and answers that nobody followed up. The oldest goes when there are more: each costs memory only.
-const UNCONNECTED: usize = 256;
 /// The clock of the runtime ticks in milliseconds; a session that wants to be driven at once waits for the next.
 const SLEEP_AT_LEAST: Duration = Duration::from_millis(1);
 
@@ -70,9 +68,8 @@ pub(super) fn spawn(
         by_address: HashMap::new(),
         by_ufrag: HashMap::new(),
         timers: BinaryHeap::new(),
-        video: None,
-        audio: None,
-        anchor: None,
+        tracks: Tracks::default(),
+        needs: Needs::default(),
         frames: Vec::new(),
         watchers: Vec::new(),
         looked: Instant::now(),
@@ -95,10 +92,9 @@ struct LegThread {
     by_address: HashMap<SocketAddr, SessionId>,
     by_ufrag: HashMap<String, SessionId>,
     timers: BinaryHeap<Reverse<(Instant, SessionId)>>,
-    video: Option<Track>,
-    audio: Option<Track>,
-    /// When the program's time was zero: one for both tracks, so that they stay in step.
-    anchor: Option<Instant>,
+    tracks: Tracks,
+    /// What a line must carry.
+    needs: Needs,
     frames: Vec<Arc<Frame>>,
     watchers: Vec<mpsc::UnboundedSender<SessionId>>,
     looked: Instant,
@@ -110,13 +106,6 @@ pub(in crate::serve) fn confined<T>(f: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(f)).ok()
 }
 
-async fn changed(track: &mut Option<Track>) {
-    match track {
-        Some(track) => track.changed().await,
-        None => std::future::pending().await,
-    }
-}
-
 impl LegThread {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         loop {
@@ -126,8 +115,7 @@ impl LegThread {
                     Some(command) => self.command(command),
                     None => break,
                 },
-                () = changed(&mut self.video) => (),
-                () = changed(&mut self.audio) => (),
+                () = self.tracks.changed() => (),
                 () = std::future::poll_fn(|cx| self.wire.poll_ready(cx)) => (),
                 () = tokio::time::sleep_until(wake.into()) => (),
             }
@@ -155,9 +143,7 @@ impl LegThread {
         } else {
             self.looked + LOOK_EVERY
         };
-        let tracks = self.video.iter().chain(&self.audio);
-        let track = tracks.filter_map(Track::due).min().unwrap_or(far);
-        timer.min(look).min(track)
+        timer.min(look).min(self.tracks.due().unwrap_or(far))
     }
 
     fn command(&mut self, command: Command) {
@@ -185,75 +171,17 @@ impl LegThread {
                 });
                 let _ = reply.send(self.sessions.contains_key(&id));
             }
+            Command::Prefer(id, wish, reply) => {
+                let needs = self.needs;
+                self.with(id, |session, _| session.wish(wish, needs, now));
+                let _ = reply.send(self.sessions.contains_key(&id));
+            }
             Command::End(id, reply) => {
                 let _ = reply.send(self.end(id));
             }
             Command::EndAll => self.end_all(),
             Command::Watch(watcher) => self.watchers.push(watcher),
         }
-    }
-
-    fn config(&self) -> RtcConfig {
-        let mut config = Rtc::builder()
-            .set_crypto_provider(self.provider.clone())
-            .set_dtls_cert(self.certificate.clone())
-            .set_rtp_mode(true)
-            .set_stats_interval(Some(Duration::from_secs(1)));
-        // A viewer that vanished is noticed after 10 s instead of 22.
-        config.set_max_stun_rto(Duration::from_secs(2));
-        config.set_max_stun_retransmits(6);
-        config
-    }
-
-    fn make(
-        &mut self,
-        now: Instant,
-        from: Option<IpAddr>,
-        make: impl FnOnce(
-            RtcConfig,
-            &[SocketAddr],
-            OnAir,
-            &mut Around<'_>,
-        ) -> Result<(Session, String), ServeError>,
-    ) -> Result<(SessionId, String), ServeError> {
-        if let Some(address) = from {
-            self.audience.check(address)?;
-        }
-        let on_air = on_air(&self.encoders);
-        let config = self.config();
-        self.wire.open_own();
-        let addresses: Vec<_> = self.wire.addresses().collect();
-        let mut around = Around {
-            wire: &mut self.wire,
-            audience: &self.audience,
-        };
-        let made = confined(|| make(config, &addresses, on_air, &mut around))
-            .unwrap_or_else(|| Err(ServeError::Sdp("it has a form not understood".into())));
-        if made.is_err() && self.sessions.is_empty() {
-            self.wire.close_own();
-        }
-        let (session, sdp) = made?;
-        let id = session.id;
-        self.add(session, now);
-        Ok((id, sdp))
-    }
-
-    fn add(&mut self, session: Session, now: Instant) {
-        let waiting = || self.sessions.values().filter(|s| !s.is_connected());
-        if waiting().count() >= UNCONNECTED
-            && let Some(oldest) = waiting().min_by_key(|s| s.born()).map(|s| s.id)
-        {
-            self.end(oldest);
-        }
-        // Leased now, so that the encoder starts while the connection is being made.
-        if self.sessions.is_empty() {
-            self.video = Track::lease(&self.encoders, MediaKind::Video, now);
-            self.audio = Track::lease(&self.encoders, MediaKind::Audio, now);
-        }
-        let id = session.id;
-        self.by_ufrag.insert(session.ufrag.clone(), id);
-        self.sessions.insert(id, session);
-        self.with(id, |session, around| session.drive(around, now));
     }
 
     fn answer(&mut self, id: SessionId, answer: &str, now: Instant) -> Result<(), ServeError> {
@@ -276,6 +204,7 @@ impl LegThread {
         let mut around = Around {
             wire: &mut self.wire,
             audience: &self.audience,
+            needs: self.needs,
         };
         match confined(|| f(session, &mut around)) {
             Some(turn) => {
@@ -289,13 +218,15 @@ impl LegThread {
     fn heed(&mut self, id: SessionId, mut turn: Turn) {
         if turn.came {
             let shown = self.catch_up(id);
-            turn.wants_key |= shown.is_none_or(|turn| turn.wants_key);
+            turn.wants_key = match shown {
+                Some(turn) => turn.wants_key,
+                None => self.sessions.get(&id).map(Session::size),
+            };
             turn.over |= shown.is_some_and(|turn| turn.over);
         }
-        if turn.wants_key
-            && let Some(video) = &mut self.video
-        {
-            video.want_key();
+        if let Some(size) = turn.wants_key {
+            self.tracks.need(&self.encoders, size, Instant::now());
+            self.tracks.want_key(size);
         }
         if turn.over {
             self.end(id);
@@ -304,11 +235,15 @@ impl LegThread {
 
     /// Show the last key frame and what followed to one who has just come. `None` if it is too old.
     fn catch_up(&mut self, id: SessionId) -> Option<Turn> {
-        let fresh = self.video.as_ref().map(Track::fresh)?;
-        let session = self.sessions.get_mut(&id).filter(|_| !fresh.is_empty())?;
+        let session = self.sessions.get_mut(&id)?;
+        let fresh = self.tracks.fresh(session.size());
+        if fresh.is_empty() {
+            return None;
+        }
         let mut around = Around {
             wire: &mut self.wire,
             audience: &self.audience,
+            needs: self.needs,
         };
         let now = Instant::now();
         let turn = confined(|| {
@@ -327,6 +262,7 @@ impl LegThread {
         let mut around = Around {
             wire: &mut self.wire,
             audience: &self.audience,
+            needs: self.needs,
         };
         confined(|| session.close(&mut around));
         self.forget(id);
@@ -348,9 +284,7 @@ impl LegThread {
             self.by_address.remove(address);
         }
         if self.sessions.is_empty() {
-            self.video = None;
-            self.audio = None;
-            self.anchor = None;
+            self.tracks = Tracks::default();
             self.timers.clear();
             self.wire.close_own();
         }
@@ -362,23 +296,14 @@ impl LegThread {
     fn feed(&mut self) {
         let now = Instant::now();
         self.frames.clear();
-        let mut changed = Vec::new();
-        let mut skipped = 0;
-        for (kind, track) in [
-            (MediaKind::Video, &mut self.video),
-            (MediaKind::Audio, &mut self.audio),
-        ] {
-            let Some(track) = track else { continue };
-            let news = track.take(&self.encoders, &mut self.anchor, now, &mut self.frames);
-            changed.extend(news.codec.map(|codec| (kind, codec)));
-            if kind == MediaKind::Video {
-                skipped = news.skipped;
-            }
-        }
+        let brought = self.tracks.take(&self.encoders, now, &mut self.frames);
         let mut over = Vec::new();
-        if !changed.is_empty() {
+        if !brought.codecs.is_empty() {
             // They were promised another codec, and come back for this one.
-            let differs = |s: &Session| changed.iter().any(|(kind, codec)| s.differs(*kind, codec));
+            let differs = |s: &Session| {
+                let mut codecs = brought.codecs.iter();
+                codecs.any(|(kind, codec)| s.differs(*kind, codec))
+            };
             over.extend(
                 self.sessions
                     .values()
@@ -386,25 +311,30 @@ impl LegThread {
                     .map(|s| (s.id, Turn::OVER)),
             );
         }
-        if !self.frames.is_empty() || skipped > 0 {
+        if !self.frames.is_empty() || !brought.skipped.is_empty() {
+            let needs = self.needs;
             let mut around = Around {
                 wire: &mut self.wire,
                 audience: &self.audience,
+                needs,
             };
             for session in self.sessions.values_mut() {
-                if skipped > 0 {
-                    session.skip(skipped);
+                for (size, frames) in &brought.skipped {
+                    session.skip(*size, *frames);
                 }
                 let turn = confined(|| {
-                    if session.write(&self.frames) {
-                        session.drive(&mut around, now)
-                    } else {
-                        Turn::default()
+                    let Some(chosen) = session.write(&self.frames, needs, now) else {
+                        return Turn::default();
+                    };
+                    let driven = session.drive(&mut around, now);
+                    Turn {
+                        wants_key: driven.wants_key.or(chosen.wants_key),
+                        ..driven
                     }
                 });
                 let turn = turn.unwrap_or(Turn::OVER);
                 queue(&mut self.timers, session);
-                if turn.over || turn.wants_key || turn.came {
+                if turn.over || turn.wants_key.is_some() || turn.came {
                     over.push((session.id, turn));
                 }
             }
@@ -442,7 +372,7 @@ impl LegThread {
         }
     }
 
-    /// See who was let go, who never came, and who still waits for a picture.
+    /// See who was let go, who never came, who still waits for a picture, and what nobody needs any more.
     fn look(&mut self) {
         let now = Instant::now();
         if now >= self.looked + LOOK_EVERY {
@@ -452,10 +382,14 @@ impl LegThread {
             for id in gone.iter().map(|s| s.id).collect::<Vec<_>>() {
                 self.end(id);
             }
+            if !self.sessions.is_empty() {
+                self.needs = Needs::of(&self.encoders);
+                let sessions = &self.sessions;
+                let needed = |size| sessions.values().any(|s| s.needs(size));
+                self.tracks.keep_only(needed);
+            }
         }
-        if let Some(video) = &mut self.video {
-            video.ask_key(now);
-        }
+        self.tracks.ask_keys(now);
     }
 }
 

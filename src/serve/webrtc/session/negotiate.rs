@@ -8,7 +8,6 @@ use str0m::{
     change::{SdpAnswer, SdpOffer},
     media::{Direction, MediaKind as Kind, Mid},
     net::Protocol,
-    rtp::SeqNo,
 };
 
 use super::{Around, Lane, Session, Turn};
@@ -16,7 +15,7 @@ use crate::{
     audience::Who,
     encode::Codec,
     error::ServeError,
-    serve::webrtc::{SessionId, payload::Row},
+    serve::webrtc::{SessionId, choice::Choice, payload::Row},
 };
 
 /// Name of the one stream to which picture and sound belong: browsers keep in step what is of one stream.
@@ -130,6 +129,10 @@ impl Session {
             born: now,
             connected: false,
             missed: 0,
+            choice: Choice::new(),
+            estimate: None,
+            tells_arrival: false,
+            loss: 0.0,
         })
     }
 
@@ -205,6 +208,7 @@ impl Session {
         for mid in std::mem::take(&mut self.mids) {
             self.add_lane(mid);
         }
+        self.look_into_line(around.needs.wide());
         if self.drive(around, now).over {
             return Err(refused("the connection ended at once"));
         }
@@ -250,13 +254,7 @@ impl Session {
                 .iter()
                 .any(|p| p.pt() == *pt && p.spec().codec == offered.row.format)
         });
-        let lane = pt.map(|pt| Lane {
-            codec: offered.codec,
-            mid,
-            pt,
-            seq: SeqNo::default(),
-            needs_key: kind.is_video(),
-        });
+        let lane = pt.map(|pt| Lane::new(offered.codec, mid, pt, kind.is_video()));
         let place = if kind.is_video() {
             &mut self.video
         } else {
