@@ -121,6 +121,7 @@ fn a_broadcast_that_has_not_begun_is_told_from_one_that_ended() {
             ..EncodeSettings::default()
         },
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        sharing: Default::default(),
         embed: vec![],
         api_token: "token".into(),
         outputs: vec![],
