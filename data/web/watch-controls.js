@@ -136,7 +136,7 @@ for (const sign of ["pointermove", "pointerdown", "focusin"]) player.addEventLis
 wake();
 $("stage").addEventListener("dblclick", large);
 
-function unit(value) { return value < 1 ? `${Math.round(value * 100) * 10} ms` : `${value.toFixed(1)} s`; }
+function unit(value) { return value < 0.01 ? "under 10 ms" : value < 1 ? `${Math.round(value * 100) * 10} ms` : `${value.toFixed(1)} s`; }
 
 // The delay, as measured now.
 async function measure() {

@@ -9,7 +9,6 @@ const player = $("player"), screen = $("screen"), still = $("still"), again = $(
 
 const FIRST_PICTURE_MS = 6000; // a way by which nothing moves by then is given up
 const STEP_MS = 40;
-const POSTER_MS = 300;         // without a picture by then, the newest is shown until it moves
 const STILL_MS = 10000;        // a picture that stands this long is taken for lost
 const STEADY_MS = 10000;       // a way that worked this long is tried again at once
 const BETTER_MS = 30000;       // a better way is tried after this, then after twice as long, …
@@ -118,7 +117,8 @@ function keep(picture, width, height) {
   still.hidden = false;
 }
 
-// The picture as it is now, until one moves.
+// The picture as it is now, until one moves. The server starts an encoder for it, so it is not asked for in vain: only
+// where the best way was none.
 function poster() {
   const image = new Image();
   image.onload = () => { if (player.dataset.state !== "live") keep(image, image.naturalWidth, image.naturalHeight); };
@@ -233,7 +233,6 @@ async function session() {
   const all = order();
   // A way that broke twice soon after it began is not the first any more.
   const from = Math.max(0, all.indexOf(good)) + (hasty >= 2 ? 1 : 0);
-  const soon = setTimeout(poster, POSTER_MS);
   let shown = null, error = null;
   for (const name of [...all.slice(from), ...all.slice(0, from)]) {
     try {
@@ -244,12 +243,11 @@ async function session() {
       console.info(`${name}: ${why.message}`);
       const told = await look();
       if (told.air !== "live") {
-        clearTimeout(soon);
         return { error, told };
       }
+      if (still.hidden) poster();
     }
   }
-  clearTimeout(soon);
   if (!shown) return { error };
   let before = null;
   for (;;) {

@@ -144,9 +144,10 @@ fn the_page_falls_to_a_way_that_plays_and_climbs_when_a_better_one_does() {
     aerial.stop();
 }
 
-/// A server, or what stands before it, that takes the offer and never answers.
+/// A server, or what stands before it, that takes no offer, and never answers who wants a stream.
 const SILENT: &str = "const real = fetch; \
-    window.fetch = (address, more) => address.endsWith('/whep') ? new Promise(() => {}) : real(address, more);";
+    window.fetch = (address, more) => address.endsWith('/whep') ? Promise.reject(new TypeError('no')) : \
+      /live.(webm|mp4)$/.test(address) && more?.method !== 'HEAD' ? new Promise(() => {}) : real(address, more);";
 
 #[test]
 fn a_way_without_an_answer_is_given_up_and_meanwhile_there_is_a_picture() {
