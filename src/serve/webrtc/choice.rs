@@ -18,13 +18,16 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::tracks::Needs;
 use crate::encode::Size;
 
 /// A frame that waits this long to be sent is one of a picture too large for the line, if the estimate says so too.
 pub(super) const LATE: Duration = Duration::from_millis(400);
 /// And if it waits this long, whatever the estimate says, which is taken twice a second.
 const TOO_LATE: Duration = Duration::from_millis(800);
-/// The same in a trial.
+/// An estimate of less than this share of the need says it clearly.
+const FAR_BELOW: f64 = 0.7;
+/// The same in a trial, or where the estimate says it clearly.
 const TRIAL_LATE: Duration = Duration::from_millis(200);
 /// With frames waiting longer than this, the line is not asked.
 pub(super) const CALM: Duration = Duration::from_millis(100);
@@ -43,6 +46,8 @@ const LONGEST_BREAK: Duration = Duration::from_secs(12);
 const BLIND_PAUSE: Duration = Duration::from_secs(60);
 /// Lost for this long, this share says that the line is too narrow, where there is no estimate.
 const LOSSY: (Duration, f32) = (Duration::from_secs(3), 0.1);
+/// From the small picture to when an estimate that is too low for it is doubted, at first; doubling, up to this.
+const DOUBT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
 /// The line must carry this much more than is needed: a picture is not equally large all the time.
 const MARGIN: f64 = 1.2;
 
@@ -80,6 +85,8 @@ pub(super) enum Act {
     Ask,
     /// Ask no more.
     Rest,
+    /// Begin the estimate anew with what the small picture needs.
+    Doubt,
     /// Change over to this size, with its next key frame.
     Turn(Size),
 }
@@ -102,6 +109,8 @@ pub(super) struct Choice {
     /// To the next question, or the one after a trial.
     pause: Duration,
     lossy_since: Option<Instant>,
+    /// When a low estimate is doubted, and how long after that again.
+    doubt: Option<(Instant, Duration)>,
 }
 
 impl Choice {
@@ -111,6 +120,7 @@ impl Choice {
             state: State::Full { trial: None },
             pause: FIRST_PAUSE,
             lossy_since: None,
+            doubt: None,
         }
     }
 
@@ -139,13 +149,16 @@ impl Choice {
         }
     }
 
-    /// Draw the consequences of these signs; `need` is what the full picture needs, in bit/s.
-    pub(super) fn step(&mut self, signs: Signs, need: u64, now: Instant) -> Act {
+    /// Draw the consequences of these signs.
+    pub(super) fn step(&mut self, signs: Signs, needs: Needs, now: Instant) -> Act {
+        if self.size() == Size::Low && self.is_doubtful(signs, needs, now) {
+            return Act::Doubt;
+        }
         if self.wish != Wish::Auto {
             return Act::Stay;
         }
         match self.state {
-            State::Full { trial } => self.full(signs, trial, need, now),
+            State::Full { trial } => self.full(signs, trial, needs, now),
             State::Low { ask_at } if now < ask_at => Act::Stay,
             State::Low { .. } if signs.queue > CALM => Act::Stay,
             State::Low { .. } if signs.estimate.is_none() => self.try_full(now),
@@ -157,7 +170,7 @@ impl Choice {
             State::Asking { .. } if signs.queue > TRIAL_LATE => self.carries_less(now),
             State::Asking { answer_at } if now < answer_at => Act::Stay,
             State::Asking { .. } => {
-                let enough = need as f64 * MARGIN;
+                let enough = needs.full as f64 * MARGIN;
                 match signs.estimate {
                     Some(bits) if bits as f64 >= enough => self.try_full(now),
                     Some(_) | None => self.carries_less(now),
@@ -166,7 +179,7 @@ impl Choice {
         }
     }
 
-    fn full(&mut self, signs: Signs, trial: Option<Instant>, need: u64, now: Instant) -> Act {
+    fn full(&mut self, signs: Signs, trial: Option<Instant>, needs: Needs, now: Instant) -> Act {
         let on_trial = trial.is_some_and(|until| now < until);
         if trial.is_some() && !on_trial {
             self.state = State::Full { trial: None };
@@ -174,13 +187,15 @@ impl Choice {
         }
         let late = match signs.estimate {
             _ if on_trial => TRIAL_LATE,
-            Some(bits) if bits > need => TOO_LATE,
+            Some(bits) if bits > needs.full => TOO_LATE,
+            Some(bits) if (bits as f64) < needs.full as f64 * FAR_BELOW => TRIAL_LATE,
             Some(_) | None => LATE,
         };
         if signs.queue < late && !self.is_lossy(signs, now) {
             return Act::Stay;
         }
         self.lossy_since = None;
+        self.doubt = Some((now + DOUBT.0, DOUBT.0));
         self.pause = match (on_trial, signs.estimate) {
             (_, None) => BLIND_PAUSE,
             (true, Some(_)) => (self.pause * 2).min(LONGEST_BREAK),
@@ -189,6 +204,19 @@ impl Choice {
         let ask_at = now + self.pause;
         self.state = State::Low { ask_at };
         Act::Turn(Size::Low)
+    }
+
+    /// What is sent is never more than the estimate for long, so an estimate that fell too low, as it does when much was
+    /// lost at once, hears of no more and rises for half a minute.
+    fn is_doubtful(&mut self, signs: Signs, needs: Needs, now: Instant) -> bool {
+        let (at, pause) = *self.doubt.get_or_insert((now + DOUBT.0, DOUBT.0));
+        let low = signs.estimate.is_some_and(|bits| bits < needs.low);
+        if now < at || !low || signs.queue < LATE {
+            return false;
+        }
+        let pause = (pause * 2).min(DOUBT.1);
+        self.doubt = Some((now + pause, pause));
+        true
     }
 
     fn is_lossy(&mut self, signs: Signs, now: Instant) -> bool {
@@ -218,7 +246,10 @@ impl Choice {
 mod tests {
     use super::*;
 
-    const NEED: u64 = 2_500_000;
+    const NEEDS: Needs = Needs {
+        full: 2_500_000,
+        low: 700_000,
+    };
 
     fn signs(queue: u64, estimate: u64) -> Signs {
         Signs {
@@ -248,7 +279,7 @@ mod tests {
             let mut acts = vec![];
             while self.now < end {
                 self.now += Duration::from_millis(33);
-                let act = self.choice.step(signs, NEED, self.now);
+                let act = self.choice.step(signs, NEEDS, self.now);
                 acts.extend((act != Act::Stay).then_some(act));
             }
             acts
@@ -270,7 +301,7 @@ mod tests {
     #[test]
     fn frames_that_wait_bring_the_small_picture_at_once_and_the_line_is_asked_after_a_while() {
         let mut line = Line::new();
-        assert_eq!(line.pass(33, signs(400, 1_000_000)), [DOWN]);
+        assert_eq!(line.pass(33, signs(200, 1_000_000)), [DOWN]);
         assert_eq!(line.pass(4900, signs(0, 1_100_000)), []);
         assert_eq!(line.pass(200, signs(0, 1_100_000)), [Act::Ask]);
         assert_eq!(line.choice.size(), Size::Low);
@@ -320,9 +351,25 @@ mod tests {
     fn a_line_is_not_asked_while_even_the_small_picture_waits() {
         let mut line = Line::new();
         line.pass(33, signs(400, 300_000));
-        assert_eq!(line.pass(60_000, signs(300, 300_000)), []);
-        assert_eq!(line.pass(33, signs(0, 300_000)), [Act::Ask]);
-        assert_eq!(line.pass(33, signs(300, 300_000)), [Act::Rest]);
+        assert_eq!(line.pass(60_000, signs(300, 800_000)), []);
+        assert_eq!(line.pass(33, signs(0, 800_000)), [Act::Ask]);
+        assert_eq!(line.pass(33, signs(300, 800_000)), [Act::Rest]);
+    }
+
+    #[test]
+    fn an_estimate_too_low_for_the_small_picture_is_doubted_less_and_less_often() {
+        let mut line = Line::new();
+        line.pass(33, signs(400, 300_000));
+        assert_eq!(line.pass(900, signs(1000, 300_000)), []);
+        let mut when = vec![];
+        while when.len() < 6 {
+            let start = line.now;
+            while line.pass(33, signs(1000, 300_000)) != [Act::Doubt] {}
+            when.push((line.now - start).as_millis() / 1000);
+        }
+        assert_eq!(when, [0, 2, 4, 8, 16, 16]);
+        // One that is enough is not, whatever waits.
+        assert_eq!(line.pass(60_000, signs(1000, 800_000)), []);
     }
 
     #[test]

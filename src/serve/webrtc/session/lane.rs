@@ -22,6 +22,10 @@ use crate::{
     },
 };
 
+/// Packets that may be sent again, and for how long.
+const REPEATED: (usize, Duration) = (2000, Duration::from_secs(3));
+/// Share of repeats in what is sent.
+const REPEATS_AT_MOST: Option<f32> = Some(0.15);
 /// A millisecond of video: between frames sent together.
 const CATCH_UP_TICKS: u32 = 90;
 
@@ -151,7 +155,7 @@ impl Session {
             estimate: self.estimate,
             loss: self.loss,
         };
-        let act = self.choice.step(signs, needs.full, now);
+        let act = self.choice.step(signs, needs, now);
         self.act(act, needs)
     }
 
@@ -165,6 +169,10 @@ impl Session {
                 self.look_into_line(needs.wide());
                 // Begun anew, the estimator sends its first bursts.
                 self.rtc.bwe().reset(Bitrate::bps(needs.question()));
+            }
+            Act::Doubt => {
+                self.look_into_line(needs.narrow());
+                self.rtc.bwe().reset(Bitrate::bps(needs.narrow()));
             }
         }
         if act != Act::Stay {
@@ -218,8 +226,9 @@ impl Session {
         };
         let Some(lane) = lane else { return false };
         let mut ticks = ticks;
+        let mut turns = false;
         if is_video {
-            let turns = frame.size == wanted && wanted != lane.size && frame.key;
+            turns = frame.size == wanted && wanted != lane.size && frame.key;
             if frame.size != lane.size && !turns {
                 return false;
             }
@@ -251,6 +260,11 @@ impl Session {
         let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
             return false;
         };
+        if turns {
+            // Repeats of what the key frame makes needless would only be in its way.
+            let (packets, age) = REPEATED;
+            stream.set_rtx_cache(packets, age, REPEATS_AT_MOST);
+        }
         lane.next = Next::Any;
         lane.last = Some(ticks);
         let last = frame.payloads.len().saturating_sub(1);
