@@ -21,7 +21,8 @@
 //! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
 //! | [`audience`] | who is watching and who was, over every transport; kick, ban |
 //! | [`stats`] | the status object, counters to rates, and the health line |
-//! | [`settings`] | profiles (TOML) and the API token |
+//! | [`settings`] | profiles (TOML), who may watch, the tokens |
+//! | [`hush`] | secrets are left out of every log, GStreamer's too |
 //! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
 //! | `plugins` | GStreamer elements that are part of this program |
 //!
@@ -64,6 +65,7 @@ pub mod audience;
 pub mod encode;
 pub mod error;
 pub mod fanout;
+pub mod hush;
 pub mod message;
 pub mod mux;
 pub mod navigation;

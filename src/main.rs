@@ -15,7 +15,8 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("AERIAL_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off")),
         )
-        .with_writer(std::io::stderr)
+        .with_writer(|| studio::hush::Hushed(std::io::stderr()))
         .init();
+    studio::hush::hush_panics();
     cli::run()
 }

@@ -271,6 +271,7 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
+    studio::hush::hush_gstreamer();
     match cli.command {
         Some(What::Live(live)) => live::live(&live),
         Some(What::Devices { json }) => devices(json),

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{IcecastTarget, RtmpTarget, Split, SrtTarget, WebRtcTarget, check_recording, record};
-use crate::{encode::Tracks, error::SpecError};
+use crate::{encode::Tracks, error::SpecError, hush};
 
 /// One output as the user wants it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,8 @@ impl Target {
     /// A target from its kind and address, as in a profile, on the command line and over the API. A recording is
     /// `record` and a path, and never replaces a file.
     pub fn parse(kind: &str, url: &str) -> Result<Target, SpecError> {
+        // From here on, whatever becomes of it.
+        hush::hide_address(url);
         match kind.to_ascii_lowercase().as_str() {
             "icecast" => url.parse().map(Target::Icecast),
             "rtmp" => url.parse().map(Target::Rtmp),

@@ -9,17 +9,26 @@ use crate::{audience::Limits, error::SpecError};
 
 /// Words that nobody is to read by accident: neither in a log nor in what a panic says.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {
     /// Keep these words.
     pub fn new(words: impl Into<String>) -> Self {
-        Secret(words.into())
+        let words = words.into();
+        crate::hush::hide(&words);
+        Secret(words)
     }
 
     /// The words, for what needs them.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(words: String) -> Self {
+        Secret::new(words)
     }
 }
 

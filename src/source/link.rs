@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use url::Url;
 
-use crate::error::SpecError;
+use crate::{error::SpecError, hush};
 
 /// Kinds of address that are played.
 const SCHEMES: [&str; 12] = [
@@ -46,6 +46,7 @@ impl FromStr for Link {
             url: text.split_once("://").map_or("", |(s, _)| s).to_string(),
             why,
         };
+        hush::hide_address(text);
         let url = Url::parse(text).map_err(|e| refuse(e.to_string()))?;
         if !SCHEMES.contains(&url.scheme()) {
             return Err(refuse(format!(

@@ -19,6 +19,7 @@ use crate::{
     audience::{Audience, Ban, Change, Viewer, Visit},
     encode::{self, EncodeSettings, Encoders, Tracks},
     error::{SpecError, StudioError},
+    hush,
     message::{AirState, Command, Event, Outcome, OutputStatus, Progress, SourceId, SourceStatus},
     mux::Muxes,
     navigation::Navigation,
@@ -117,6 +118,7 @@ struct Shared {
 impl Studio {
     /// Start everything. Returns when the server listens. Not to be called inside an async context.
     pub fn start(options: StudioOptions) -> Result<Studio, StudioError> {
+        hush::hide(&options.api_token);
         essentials()?;
         options.encoding.installed()?;
         let tracks = Tracks {

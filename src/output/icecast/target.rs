@@ -187,6 +187,7 @@ impl FromStr for IcecastTarget {
             None => std::env::var("AERIAL_ICECAST_PASSWORD")
                 .map_err(|_| bad("it has no password, and AERIAL_ICECAST_PASSWORD is not set"))?,
         };
+        crate::hush::hide(&password);
         let mut target = IcecastTarget {
             host: host.trim_matches(['[', ']']).to_string(),
             port: url.port().unwrap_or(port),
