@@ -8,6 +8,7 @@
 mod bans;
 mod counters;
 mod history;
+mod totals;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ pub use bans::{Ban, Banned};
 pub use counters::Counters;
 use history::History;
 pub use history::{End, Visit, csv};
+pub use totals::Totals;
 
 /// Number of a viewer, unique while the engine runs.
 pub type ViewerId = u64;
@@ -44,6 +46,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Transport; 4] = [
+        Transport::Http,
+        Transport::Hls,
+        Transport::Webrtc,
+        Transport::Icecast,
+    ];
+
     /// Its word in the status object.
     pub fn word(self) -> &'static str {
         match self {
@@ -101,8 +111,8 @@ pub enum Change {
     Joined(Viewer),
     /// Is written about differently.
     Noted(Viewer),
-    /// Went.
-    Left(ViewerId),
+    /// Went, and why.
+    Left(ViewerId, End),
     /// Who is banned now: all of them.
     Bans(Vec<Ban>),
 }
@@ -123,9 +133,10 @@ struct List {
     next: ViewerId,
     viewers: BTreeMap<ViewerId, Entry>,
     peak: usize,
-    dropped_slow: u64,
     bans: Bans,
     history: History,
+    /// Of those who left.
+    gone: Totals,
 }
 
 struct Entry {
@@ -219,6 +230,16 @@ impl Audience {
         self.0.list.lock().viewers.len()
     }
 
+    /// Numbers of all who came since the engine started; none of them ever becomes less.
+    pub fn totals(&self) -> Totals {
+        let list = self.0.list.lock();
+        let mut all = list.gone;
+        for entry in list.viewers.values() {
+            all.add_present(&entry.viewer);
+        }
+        all
+    }
+
     /// The most at one time.
     pub fn peak(&self) -> usize {
         self.0.list.lock().peak
@@ -287,15 +308,9 @@ impl Audience {
     /// Note that a viewer is let go for being too slow.
     pub fn let_slow_go(&self, id: ViewerId) {
         let mut list = self.0.list.lock();
-        list.dropped_slow += 1;
         if let Some(entry) = list.viewers.get_mut(&id) {
             entry.let_go(End::Slow);
         }
-    }
-
-    /// Viewers let go for being too slow, so far.
-    pub fn dropped_slow(&self) -> u64 {
-        self.0.list.lock().dropped_slow
     }
 }
 
@@ -347,9 +362,10 @@ impl Drop for Guard {
         let mut list = self.audience.0.list.lock();
         if let Some(entry) = list.viewers.remove(&self.id) {
             let end = entry.end.unwrap_or(End::Left);
+            list.gone.add(&entry.viewer, end);
             list.history.add(Visit::of(&entry.viewer, Some(end)));
+            (self.audience.0.watcher)(Change::Left(self.id, end));
         }
-        (self.audience.0.watcher)(Change::Left(self.id));
     }
 }
 
@@ -374,7 +390,7 @@ mod tests {
             move |change| {
                 log.lock().push(match change {
                     Change::Joined(v) => (v.id, true),
-                    Change::Left(id) => (id, false),
+                    Change::Left(id, _) => (id, false),
                     Change::Noted(_) | Change::Bans(_) => unreachable!(),
                 })
             }
@@ -441,7 +457,10 @@ mod tests {
         audience.kick(kicked.id());
         audience.let_slow_go(slow.id());
         drop((left, kicked, slow));
-        let visits = audience.visits();
+        let (totals, visits) = (audience.totals(), audience.visits());
+        assert_eq!((totals.joined(Transport::Http), totals.bytes()), (4, 500));
+        assert_eq!(totals.present(Transport::Http), 1);
+        assert_eq!((totals.ended(End::Slow), totals.ended(End::Over)), (1, 0));
         let ends: Vec<_> = visits.iter().map(|v| v.end).collect();
         let gone = [End::Left, End::Kicked, End::Slow].map(Some);
         assert_eq!(ends, [&gone[..], &[None]].concat());
@@ -449,6 +468,11 @@ mod tests {
         assert!(visits.iter().all(|v| v.left.is_some() == v.end.is_some()));
         audience.begin();
         assert_eq!(audience.visits().len(), 1, "one is still there");
+        assert_eq!(
+            audience.totals(),
+            totals,
+            "a new broadcast takes nothing back"
+        );
         drop(here);
     }
 }

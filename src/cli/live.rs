@@ -190,7 +190,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::Overlays(_)
                     | Event::OutputRemoved(_)
                     | Event::ViewerJoined(_)
-                    | Event::ViewerLeft(_)
+                    | Event::ViewerLeft(..)
                     | Event::ViewerNoted(_)
                     | Event::Bans(_)
                     | Event::Devices(_)

@@ -182,6 +182,14 @@ struct Live {
         hide_env_values = true
     )]
     api_token: Option<String>,
+    /// Another token, for programs that may look and change nothing
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "AERIAL_READ_TOKEN",
+        hide_env_values = true
+    )]
+    read_token: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Default)]

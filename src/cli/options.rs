@@ -123,15 +123,22 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     if video.iter().filter(stdin).count() > 1 {
         return Err(SpecError::Conflict("--video stdin", "another --video stdin").into());
     }
+    let api_token = match live.api_token.clone().filter(|t| !t.is_empty()) {
+        Some(token) => token,
+        None => settings::api_token()?,
+    };
+    let read_token = live.read_token.clone().filter(|t| !t.is_empty());
+    if read_token.as_ref() == Some(&api_token) {
+        return Err(SpecError::Conflict("--read-token", "the same --api-token").into());
+    }
     Ok(StudioOptions {
         video,
         audio,
         encoding,
         listen,
-        api_token: match live.api_token.clone().filter(|t| !t.is_empty()) {
-            Some(token) => token,
-            None => settings::api_token()?,
-        },
+        api_token,
+        read_token,
+        token_file: settings::token_file(),
         outputs,
         now_playing,
     })

@@ -14,11 +14,14 @@
 mod api;
 mod connection;
 mod door;
+mod facts;
 mod frames;
 mod guests;
 mod hls;
 mod icy;
+mod keys;
 mod live;
+mod metrics;
 mod page;
 mod posts;
 mod reception;
@@ -38,21 +41,27 @@ use std::{
 use axum::{Router, middleware};
 use futures::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpListener, runtime::Handle, sync::watch};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{broadcast, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use api::StatusSource;
+pub(crate) use keys::Keys;
 
 use crate::{
     audience::{Audience, Transport},
     encode::Encoders,
     error::{ServeError, StudioError},
-    message::{Command, Outcome},
+    message::{Command, Event, Outcome},
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
     source::{frames::Inboxes, guest::Seats},
 };
+use facts::Journal;
 use guests::Guests;
 use hls::Hls;
 use reception::Reception;
@@ -68,8 +77,10 @@ pub(crate) struct Serving {
     pub(crate) audience: Audience,
     /// Whether viewers are let in.
     pub(crate) on_air: watch::Receiver<bool>,
-    pub(crate) api_token: String,
+    pub(crate) keys: Keys,
     pub(crate) status: StatusSource,
+    pub(crate) meters: metrics::MeterSource,
+    pub(crate) events: broadcast::Receiver<Event>,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
     pub(crate) navigation: Navigation,
@@ -166,12 +177,16 @@ impl Server {
             serving.seats.clone(),
             guests,
             serving.control.clone(),
-            serving.api_token.as_str().into(),
+            serving.keys.clone(),
         );
         let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
             .merge(page::routes())
-            .merge(api::routes(&serving))
+            .merge(api::routes(
+                &serving,
+                Journal::start(serving.events.resubscribe()),
+            ))
+            .merge(metrics::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(snapshot::routes(
                 serving.encoders.clone(),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Profiles, units in words, and the API token.
+//! Profiles, units in words, and the tokens of programs.
 
 mod profile;
+pub mod tokens;
 pub mod units;
 
 use std::{
@@ -11,9 +12,8 @@ use std::{
     path::PathBuf,
 };
 
-use rand::{TryRngCore, rngs::OsRng};
-
 pub use profile::Profile;
+use tokens::random_token;
 
 use crate::error::StudioError;
 
@@ -21,6 +21,11 @@ use crate::error::StudioError;
 pub fn folder() -> Option<PathBuf> {
     let dirs = directories::ProjectDirs::from("io.github", "aerial_live", "Aerial")?;
     Some(dirs.config_dir().to_path_buf())
+}
+
+/// Where tokens that are handed out to programs are kept.
+pub fn token_file() -> Option<PathBuf> {
+    Some(folder()?.join("tokens.json"))
 }
 
 /// The API token: made at the first start and kept in a file that only its owner can read.
@@ -38,11 +43,7 @@ pub fn api_token() -> Result<String, StudioError> {
         Err(e) if e.kind() == ErrorKind::NotFound => (),
         Err(e) => return Err(problem(e)),
     }
-    let mut bytes = [0u8; 20];
-    OsRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|e| problem(std::io::Error::other(e.to_string())))?;
-    let token: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let token = random_token().map_err(problem)?;
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new()
             .recursive(true)

@@ -7,7 +7,7 @@ mod rates;
 mod snapshot;
 mod wires;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -28,7 +28,8 @@ use crate::{
         Levels, Program,
         scene::{Layout, Overlays},
     },
-    serve::{Bound, Server, Serving},
+    serve::{Bound, Keys, Server, Serving},
+    settings::tokens::TokenBook,
     source::{
         AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
         guest::Seats,
@@ -61,6 +62,10 @@ pub struct StudioOptions {
     pub listen: SocketAddr,
     /// Token of the control routes.
     pub api_token: String,
+    /// Token of those who may only look.
+    pub read_token: Option<String>,
+    /// Where tokens that are handed out are kept; `None` keeps them as long as the engine runs.
+    pub token_file: Option<PathBuf>,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
@@ -122,6 +127,8 @@ impl Studio {
         for output in &options.outputs {
             output.target.check(tracks)?;
         }
+        let book = TokenBook::open(options.token_file)?;
+        let keys = Keys::new(options.api_token, options.read_token, book);
         // Each viewer is a descriptor. What the system refuses, it refuses.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let bound = Bound::bind(options.listen)?;
@@ -156,7 +163,7 @@ impl Studio {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
                     Change::Noted(viewer) => Event::ViewerNoted(viewer),
-                    Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Left(id, end) => Event::ViewerLeft(id, end),
                     Change::Bans(bans) => Event::Bans(bans),
                 })
             }
@@ -224,11 +231,17 @@ impl Studio {
                 muxes,
                 audience,
                 on_air: on_air.subscribe(),
-                api_token: options.api_token,
+                keys,
                 status: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || shared.upgrade().map(|s| s.snapshot()).unwrap_or_default()
                 }),
+                meters: Arc::new({
+                    let shared = Arc::downgrade(&shared);
+                    let meters = |s: Arc<Shared>| s.rates.lock().meters.clone();
+                    move || shared.upgrade().map(meters).unwrap_or_default()
+                }),
+                events: events.subscribe(),
                 encoders,
                 inboxes,
                 navigation,

@@ -209,7 +209,7 @@ impl Bridge {
                 let bans: Vec<_> = bans.into_iter().map(glib::BoxedAnyObject::new).collect();
                 model.bans.splice(0, model.bans.n_items(), &bans);
             }
-            Event::ViewerLeft(id) => {
+            Event::ViewerLeft(id, _) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);
                 self.after_viewers();
             }

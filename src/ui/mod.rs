@@ -163,6 +163,8 @@ mod tests {
             encoding: EncodeSettings::default(),
             listen: ([127, 0, 0, 1], 0).into(),
             api_token: "token".into(),
+            read_token: None,
+            token_file: None,
             outputs: vec![],
             now_playing: None,
         })

@@ -108,6 +108,9 @@ mod peers;
 /// Recordings, and the end of a broadcast.
 mod recording;
 
+/// Tokens, metrics and events, for programs.
+mod api;
+
 /// Old, curious and malicious HTTP clients.
 mod manners;
 

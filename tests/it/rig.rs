@@ -170,6 +170,7 @@ impl Home {
             "PULSE_SERVER",
             "PIPEWIRE_REMOTE",
             "AERIAL_API_TOKEN",
+            "AERIAL_READ_TOKEN",
             "AERIAL_ICECAST_PASSWORD",
             "RUST_LOG",
             "RUST_BACKTRACE",

@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Control and numbers: `/api/v1`.
 
+mod events;
 mod invitation;
 mod now_playing;
 mod outputs;
 mod scene;
+mod tokens;
 mod viewers;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Request, State, rejection::JsonRejection},
-    http::{StatusCode, header},
-    middleware::{self, Next},
+    extract::{FromRequestParts, Path, State, rejection::JsonRejection},
+    http::{StatusCode, header, request::Parts},
+    middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Control, Serving, door};
+use super::{
+    Control, Serving,
+    facts::Journal,
+    keys::{self, Keys, Need},
+};
 use crate::{
     audience::Audience,
     error::{Remedy, StudioError},
@@ -37,7 +44,8 @@ pub(crate) type StatusSource = Arc<dyn Fn() -> Status + Send + Sync>;
 struct Api {
     status: StatusSource,
     audience: Audience,
-    token: Arc<str>,
+    keys: Keys,
+    journal: Journal,
     control: Control,
     scene: SceneSource,
     seats: Seats,
@@ -47,54 +55,72 @@ struct Api {
 /// What is on screen and over it; `None` when the engine has ended.
 pub(crate) type SceneSource = Arc<dyn Fn() -> Option<(Layout, Overlays)> + Send + Sync>;
 
-pub(super) fn routes(serving: &Serving) -> Router {
+pub(super) fn routes(serving: &Serving, journal: Journal) -> Router {
     let api = Api {
         status: serving.status.clone(),
         audience: serving.audience.clone(),
-        token: serving.api_token.as_str().into(),
+        keys: serving.keys.clone(),
+        journal,
         control: serving.control.clone(),
         scene: serving.scene.clone(),
         seats: serving.seats.clone(),
         now_playing: serving.now_playing.clone(),
     };
-    Router::new()
+    let guarded = |routes: Router<Api>, need: Need| {
+        let guard = middleware::from_fn_with_state((serving.keys.clone(), need), keys::want);
+        routes.route_layer(guard)
+    };
+    let open = Router::new()
         .route("/api/v1/status", get(status))
+        .route("/api/v1/openapi.json", get(openapi))
         .merge(scene::routes())
         .merge(outputs::routes())
-        .merge(invitation::routes())
         .merge(now_playing::routes())
         .merge(viewers::routes())
-        .route("/api", get(nothing))
-        .route("/api/{*rest}", get(nothing))
-        .route_layer(middleware::from_fn_with_state(api.clone(), want_token))
+        .route("/api", any(nothing))
+        .route("/api/{*rest}", any(nothing));
+    let opening = invitation::routes().merge(tokens::routes());
+    guarded(open, Need::Token)
+        .merge(guarded(opening, Need::Control))
+        .merge(guarded(events::routes(), Need::TokenOrWord))
+        .method_not_allowed_fallback(no_method)
         .with_state(api)
 }
 
-async fn want_token(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if door::has_token(request.headers(), &api.token) {
-        return next.run(request).await;
+/// A variable part of a path. What cannot be read is the name of nothing.
+struct Segment<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(part)) => Ok(Segment(part)),
+            Err(_) => Err(say(
+                StatusCode::NOT_FOUND,
+                "There is nothing of that name. Look at the list again.",
+            )),
+        }
     }
-    let error =
-        json!({"error": "This needs the API token. Send it as \"Authorization: Bearer TOKEN\"."});
-    (
-        StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, "Bearer")],
-        Json(error),
-    )
-        .into_response()
 }
 
-async fn status(State(api): State<Api>) -> Response {
-    let made = tokio::task::spawn_blocking(move || (api.status)()).await;
-    match made {
-        Ok(status) => Json(status).into_response(),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
+async fn status(State(api): State<Api>) -> Result<Json<Status>, Response> {
+    snapshot(&api).await.map(Json)
+}
+
+/// All of this as OpenAPI, kept by hand.
+async fn openapi() -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, include_str!("../../../docs/openapi.json")).into_response()
 }
 
 async fn nothing() -> Response {
-    let error = json!({"error": "There is no such route."});
-    (StatusCode::NOT_FOUND, Json(error)).into_response()
+    say(StatusCode::NOT_FOUND, "There is no such route.")
+}
+
+async fn no_method() -> Response {
+    let sentence = "This route has no such method. \"Allow\" names those that it has.";
+    say(StatusCode::METHOD_NOT_ALLOWED, sentence)
 }
 
 /// An answer that says what is wrong.
@@ -126,8 +152,13 @@ async fn snapshot(api: &Api) -> Result<Status, Response> {
         let status = api.status.clone();
         move || status()
     });
-    made.await
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+    made.await.map_err(|_| ending())
+}
+
+/// The engine is gone already, and the server goes.
+fn ending() -> Response {
+    let sentence = "Aerial is ending. Start it again.";
+    say(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
 async fn ask(api: &Api, command: Command) -> Result<Outcome, Response> {

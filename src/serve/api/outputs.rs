@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
 
-use super::{Api, ask, refusal, say, snapshot, unread};
+use super::{Api, Segment, ask, refusal, say, snapshot, unread};
 use crate::{
     error::StudioError,
     message::Command,
@@ -50,7 +50,7 @@ async fn find(api: &Api, name: &str) -> Result<Option<OutputRow>, Response> {
 
 async fn output(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Segment(name): Segment<String>,
 ) -> Result<Json<OutputRow>, Response> {
     let row = find(&api, &name).await?;
     row.map(Json)
@@ -61,7 +61,7 @@ async fn output(
 /// alone: let a recording pause or go on.
 async fn put_output(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Segment(name): Segment<String>,
     body: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<Response, Response> {
     let Json(wanted) = body.map_err(|e| unread(&e))?;
@@ -100,13 +100,13 @@ async fn put_output(
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
     };
-    let row = output(State(api), Path(name)).await?;
+    let row = output(State(api), Segment(name)).await?;
     Ok((status, row).into_response())
 }
 
 async fn remove_output(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Segment(name): Segment<String>,
 ) -> Result<StatusCode, Response> {
     ask(&api, Command::RemoveOutput(name)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, patch},
@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, ask, refusal, say, snapshot, unread};
+use super::{Api, Segment, ask, ending, refusal, say, snapshot, unread};
 use crate::{
     error::{SpecError, StudioError},
     message::{Command, MediaKind, NewSource, Outcome, Playback, SourceId},
@@ -217,7 +217,7 @@ enum Play {
 
 async fn change_source(
     State(api): State<Api>,
-    Path(id): Path<SourceId>,
+    Segment(id): Segment<SourceId>,
     body: Result<Json<Change>, JsonRejection>,
 ) -> Result<Json<SourceRow>, Response> {
     let Json(change) = body.map_err(|e| unread(&e))?;
@@ -249,18 +249,19 @@ async fn change_source(
 
 async fn remove_source(
     State(api): State<Api>,
-    Path(id): Path<SourceId>,
+    Segment(id): Segment<SourceId>,
 ) -> Result<StatusCode, Response> {
     ask(&api, Command::RemoveSource(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn scene(api: &Api) -> Result<(Layout, Overlays), StatusCode> {
-    (api.scene)().ok_or(StatusCode::SERVICE_UNAVAILABLE)
+fn scene(api: &Api) -> Option<(Layout, Overlays)> {
+    (api.scene)()
 }
 
-async fn layout(State(api): State<Api>) -> Result<Json<Layout>, StatusCode> {
-    scene(&api).map(|(layout, _)| Json(layout))
+async fn layout(State(api): State<Api>) -> Result<Json<Layout>, Response> {
+    let (layout, _) = scene(&api).ok_or_else(ending)?;
+    Ok(Json(layout))
 }
 
 /// A layout, and how it comes.
@@ -280,7 +281,7 @@ async fn put_layout(
     body: Result<Json<NewLayout>, JsonRejection>,
 ) -> Result<Json<Layout>, Response> {
     let Json(new) = body.map_err(|e| unread(&e))?;
-    let (before, _) = scene(&api).map_err(IntoResponse::into_response)?;
+    let (before, _) = scene(&api).ok_or_else(ending)?;
     let layout = Layout {
         kind: new.kind,
         pictures: new.pictures.unwrap_or(before.pictures),
@@ -290,12 +291,13 @@ async fn put_layout(
         ms => Transition::Fade(Duration::from_millis(ms)),
     };
     ask(&api, Command::SetLayout(layout, how)).await?;
-    let (now, _) = scene(&api).map_err(IntoResponse::into_response)?;
+    let (now, _) = scene(&api).ok_or_else(ending)?;
     Ok(Json(now))
 }
 
-async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, StatusCode> {
-    scene(&api).map(|(_, overlays)| Json(overlays))
+async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, Response> {
+    let (_, overlays) = scene(&api).ok_or_else(ending)?;
+    Ok(Json(overlays))
 }
 
 async fn put_overlays(
@@ -304,7 +306,7 @@ async fn put_overlays(
 ) -> Result<Json<Overlays>, Response> {
     let Json(new) = body.map_err(|e| unread(&e))?;
     ask(&api, Command::SetOverlays(new)).await?;
-    let (_, now) = scene(&api).map_err(IntoResponse::into_response)?;
+    let (_, now) = scene(&api).ok_or_else(ending)?;
     Ok(Json(now))
 }
 

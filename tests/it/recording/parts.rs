@@ -213,6 +213,8 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
         },
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         api_token: "token".into(),
+        read_token: None,
+        token_file: None,
         outputs,
         now_playing: None,
     })
