@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt::Display,
     io::{self, Write},
+    net::SocketAddr,
     process::ExitCode,
     time::Duration,
 };
@@ -35,6 +36,7 @@ pub(super) fn live(live: &Live) -> ExitCode {
         Err(e) => return refuse(&e),
     };
     let token = options.api_token.clone();
+    let obs_password = options.obs.as_ref().map(|obs| obs.password.clone());
     let guests = options.video.iter().filter(|v| **v == VideoSpec::Guest);
     let voices = options.audio.iter().filter(|a| **a == AudioSpec::Guest);
     // Each has both: the sound of one is that of the picture.
@@ -54,7 +56,8 @@ pub(super) fn live(live: &Live) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let joins = runtime.block_on(invitations(&studio, guests));
-    say_links(&studio, &token, &joins, live.status);
+    let obs = studio.obs_address().zip(obs_password);
+    say_links(&studio, &token, obs, &joins, live.status);
     let code = runtime.block_on(follow(&studio, duration, live.status));
     // Ends outputs, finishes recordings.
     drop(studio);
@@ -77,7 +80,13 @@ async fn invitations(studio: &Studio, guests: usize) -> Vec<String> {
     studio.invitations()
 }
 
-fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
+fn say_links(
+    studio: &Studio,
+    token: &str,
+    obs: Option<(SocketAddr, String)>,
+    joins: &[String],
+    style: Style,
+) {
     let links = studio.links();
     let base = links.first().cloned().unwrap_or_default();
     let joins: Vec<String> = joins.iter().map(|path| format!("{base}{path}")).collect();
@@ -108,6 +117,9 @@ fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
                     "all": links,
                 },
                 "api_token": token,
+                "obs_websocket": obs.map(|(address, password)| {
+                    json!({"url": format!("ws://{address}"), "password": password})
+                }),
             })
         ),
         Style::Text => {
@@ -122,6 +134,12 @@ fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
             );
             for join in &joins {
                 let _ = writeln!(out, "Guest joins at  {join}");
+            }
+            if let Some((address, password)) = obs {
+                let _ = writeln!(
+                    out,
+                    "Remote controls for OBS at  ws://{address}  Password  {password}"
+                );
             }
             writeln!(out, "API token  {token}")
         }

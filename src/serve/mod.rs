@@ -22,6 +22,7 @@ mod icy;
 mod keys;
 mod live;
 mod metrics;
+mod obs;
 mod page;
 mod posts;
 mod reception;
@@ -80,7 +81,7 @@ pub(crate) struct Serving {
     pub(crate) keys: Keys,
     pub(crate) status: StatusSource,
     pub(crate) meters: metrics::MeterSource,
-    pub(crate) events: broadcast::Receiver<Event>,
+    pub(crate) events: broadcast::Sender<Event>,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
     pub(crate) navigation: Navigation,
@@ -88,6 +89,8 @@ pub(crate) struct Serving {
     pub(crate) scene: api::SceneSource,
     pub(crate) seats: Seats,
     pub(crate) now_playing: NowPlaying,
+    /// A port for remote controls made for OBS, and their password.
+    pub(crate) obs: Option<(Bound, String)>,
 }
 
 /// Asks the engine for something.
@@ -114,6 +117,16 @@ pub(crate) struct Server {
 pub(crate) struct Bound(std::net::TcpListener, SocketAddr);
 
 impl Bound {
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.1
+    }
+
+    /// Take a port for remote controls.
+    pub(crate) fn bind_for_remotes(address: SocketAddr) -> Result<Bound, ServeError> {
+        Bound::try_bind(address).map_err(|e| ServeError::remotes(address, &e))
+    }
+
     /// Take the port.
     pub(crate) fn bind(address: SocketAddr) -> Result<Bound, ServeError> {
         let listen = |e: std::io::Error| {
@@ -136,21 +149,22 @@ impl Bound {
                 why,
             }
         };
-        let bind = || {
-            let socket = Socket::new(
-                Domain::for_address(address),
-                Type::STREAM,
-                Some(Protocol::TCP),
-            )?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            socket.set_nonblocking(true)?;
-            let listener: std::net::TcpListener = socket.into();
-            let address = listener.local_addr()?;
-            Ok(Bound(listener, address))
-        };
-        bind().map_err(listen)
+        Bound::try_bind(address).map_err(listen)
+    }
+
+    fn try_bind(address: SocketAddr) -> std::io::Result<Bound> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let listener: std::net::TcpListener = socket.into();
+        let address = listener.local_addr()?;
+        Ok(Bound(listener, address))
     }
 }
 
@@ -159,7 +173,7 @@ impl Server {
     pub(crate) fn start(
         runtime: &Handle,
         bound: Bound,
-        serving: Serving,
+        mut serving: Serving,
     ) -> Result<Server, ServeError> {
         let Bound(listener, address) = bound;
         let _inside = runtime.enter();
@@ -184,7 +198,7 @@ impl Server {
             .merge(page::routes())
             .merge(api::routes(
                 &serving,
-                Journal::start(serving.events.resubscribe()),
+                Journal::start(serving.events.subscribe()),
             ))
             .merge(metrics::routes(&serving))
             .merge(frames::routes(&serving))
@@ -198,6 +212,12 @@ impl Server {
             .merge(signalling.routes())
             .layer(middleware::from_fn(door::refuse_foreigners));
         let ended = CancellationToken::new();
+        if let Some((Bound(listener, address), password)) = serving.obs.take() {
+            let listener =
+                TcpListener::from_std(listener).map_err(|e| ServeError::remotes(address, &e))?;
+            let remote = obs::Remote::new(&serving, password);
+            runtime.spawn(obs::serve(listener, remote, ended.clone()));
+        }
         let hls = Hls::start(
             runtime,
             serving.muxes.clone(),

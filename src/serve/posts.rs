@@ -75,6 +75,7 @@ pub(super) fn refusal(error: &ServeError) -> Response {
         | ServeError::Ended
         | ServeError::Udp(_)
         | ServeError::Listen { .. }
+        | ServeError::Remotes { .. }
         | ServeError::PortInUse { .. } => {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, words);
             response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);

@@ -30,9 +30,18 @@ pub fn token_file() -> Option<PathBuf> {
 
 /// The API token: made at the first start and kept in a file that only its owner can read.
 pub fn api_token() -> Result<String, StudioError> {
+    kept_word("api-token")
+}
+
+/// The password of remote controls made for OBS: the same.
+pub fn obs_password() -> Result<String, StudioError> {
+    kept_word("obs-password")
+}
+
+fn kept_word(name: &str) -> Result<String, StudioError> {
     let path = folder()
         .unwrap_or_else(|| PathBuf::from(".aerial"))
-        .join("api-token");
+        .join(name);
     let problem = |e: std::io::Error| StudioError::Token {
         path: path.clone(),
         why: e.to_string(),

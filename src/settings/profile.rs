@@ -39,6 +39,8 @@ pub struct Profile {
     pub listen: Option<String>,
     /// Share on this network.
     pub share: bool,
+    /// Where remote controls made for OBS are served.
+    pub obs_websocket: Option<String>,
     /// Icecast servers.
     pub icecast: Vec<String>,
     /// RTMP servers.

@@ -66,10 +66,21 @@ pub struct StudioOptions {
     pub read_token: Option<String>,
     /// Where tokens that are handed out are kept; `None` keeps them as long as the engine runs.
     pub token_file: Option<PathBuf>,
+    /// Remote controls made for OBS, if they are let in.
+    pub obs: Option<ObsOptions>,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
     pub now_playing: Option<TitleSource>,
+}
+
+/// How remote controls made for OBS are let in.
+#[derive(Debug, Clone)]
+pub struct ObsOptions {
+    /// Where they are listened for; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// What they must know.
+    pub password: String,
 }
 
 /// The engine. Clones are handles of the same; when the last is dropped, everything ends.
@@ -82,6 +93,7 @@ struct Inner {
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
     address: SocketAddr,
+    obs_address: Option<SocketAddr>,
     _trials: encode::Trials,
 }
 
@@ -132,6 +144,12 @@ impl Studio {
         // Each viewer is a descriptor. What the system refuses, it refuses.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let bound = Bound::bind(options.listen)?;
+        let obs = options.obs.map(|obs| {
+            let bound = Bound::bind_for_remotes(obs.listen)?;
+            Ok::<_, StudioError>((bound, obs.password))
+        });
+        let obs = obs.transpose()?;
+        let obs_address = obs.as_ref().map(|(bound, _)| bound.address());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("studio")
             .enable_all()
@@ -241,7 +259,8 @@ impl Studio {
                     let meters = |s: Arc<Shared>| s.rates.lock().meters.clone();
                     move || shared.upgrade().map(meters).unwrap_or_default()
                 }),
-                events: events.subscribe(),
+                events: events.clone(),
+                obs,
                 encoders,
                 inboxes,
                 navigation,
@@ -279,6 +298,7 @@ impl Studio {
             orders,
             shared,
             address,
+            obs_address,
             _trials: trials,
         })))
     }
@@ -316,6 +336,11 @@ impl Studio {
     /// Where the built-in server listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address
+    }
+
+    /// Where remote controls made for OBS are let in, if they are.
+    pub fn obs_address(&self) -> Option<SocketAddr> {
+        self.0.obs_address
     }
 
     /// Links under which viewers on this computer (and, if it listens there, on the network) reach the server.

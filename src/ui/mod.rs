@@ -165,6 +165,7 @@ mod tests {
             api_token: "token".into(),
             read_token: None,
             token_file: None,
+            obs: None,
             outputs: vec![],
             now_playing: None,
         })

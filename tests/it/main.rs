@@ -111,6 +111,12 @@ mod recording;
 /// Tokens, metrics and events, for programs.
 mod api;
 
+/// The API's OpenAPI document against the running server.
+mod api_contract;
+
+/// Remote controls made for OBS.
+mod api_obs;
+
 /// Old, curious and malicious HTTP clients.
 mod manners;
 

@@ -171,6 +171,7 @@ impl Home {
             "PIPEWIRE_REMOTE",
             "AERIAL_API_TOKEN",
             "AERIAL_READ_TOKEN",
+            "AERIAL_OBS_PASSWORD",
             "AERIAL_ICECAST_PASSWORD",
             "RUST_LOG",
             "RUST_BACKTRACE",

@@ -9,7 +9,7 @@ mod scene;
 mod tokens;
 mod viewers;
 
-use std::sync::Arc;
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -19,7 +19,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::json;
 
 use super::{
@@ -126,6 +129,38 @@ async fn no_method() -> Response {
 /// An answer that says what is wrong.
 fn say(status: StatusCode, sentence: impl std::fmt::Display) -> Response {
     (status, Json(json!({"error": sentence.to_string()}))).into_response()
+}
+
+/// An object. Serde would take a list of its values, too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, words: &mut fmt::Formatter) -> fmt::Result {
+                words.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        from.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// What a request says.
+type Body<T> = Result<Json<Object<T>>, JsonRejection>;
+
+#[expect(clippy::result_large_err, reason = "the answer is sent at once")]
+fn read<T>(body: Body<T>) -> Result<T, Response> {
+    match body {
+        Ok(Json(Object(body))) => Ok(body),
+        Err(e) => Err(unread(&e)),
+    }
 }
 
 /// What a body could not be read for.

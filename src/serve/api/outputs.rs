@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
 
-use super::{Api, Segment, ask, refusal, say, snapshot, unread};
+use super::{Api, Body, Segment, ask, read, refusal, say, snapshot};
 use crate::{
     error::StudioError,
     message::Command,
@@ -62,9 +62,9 @@ async fn output(
 async fn put_output(
     State(api): State<Api>,
     Segment(name): Segment<String>,
-    body: Result<Json<Wanted>, JsonRejection>,
+    body: Body<Wanted>,
 ) -> Result<Response, Response> {
-    let Json(wanted) = body.map_err(|e| unread(&e))?;
+    let wanted = read(body)?;
     let before = find(&api, &name).await?;
     let unclear = |sentence| say(StatusCode::UNPROCESSABLE_ENTITY, sentence);
     let command = match (wanted.kind, wanted.url, wanted.enabled) {

@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{delete, get},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Segment, ending, refusal, say, unread};
+use super::{Api, Body, Segment, ending, read, refusal, say};
 use crate::settings::tokens::{MOST_TOKENS, Scope, TokenRow};
 
 /// The longest name of a token, in characters.
@@ -41,11 +41,8 @@ struct Made {
     token: String,
 }
 
-async fn make(
-    State(api): State<Api>,
-    body: Result<Json<Wanted>, JsonRejection>,
-) -> Result<Response, Response> {
-    let Json(Wanted { name, scope }) = body.map_err(|e| unread(&e))?;
+async fn make(State(api): State<Api>, body: Body<Wanted>) -> Result<Response, Response> {
+    let Wanted { name, scope } = read(body)?;
     let name = name.trim().to_string();
     let length = name.chars().count();
     if length == 0 || length > NAME || name.contains(char::is_control) {

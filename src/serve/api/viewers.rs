@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use axum::{
     Json, Router,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Segment, refusal, say, unread};
+use super::{Api, Body, Segment, read, refusal, say};
 use crate::{
     audience::{Ban, End, Transport, Visit, csv},
     error::StudioError,
@@ -72,14 +72,10 @@ struct Note {
     note: String,
 }
 
-async fn note(
-    State(api): State<Api>,
-    Segment(id): Segment<String>,
-    body: Result<Json<Note>, JsonRejection>,
-) -> Response {
-    let note = match body {
-        Ok(Json(body)) => body.note,
-        Err(e) => return unread(&e),
+async fn note(State(api): State<Api>, Segment(id): Segment<String>, body: Body<Note>) -> Response {
+    let note = match read(body) {
+        Ok(body) => body.note,
+        Err(refusal) => return refusal,
     };
     match id.parse() {
         Ok(id) => command(&api, Command::Note(id, note)).await,

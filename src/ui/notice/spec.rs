@@ -213,6 +213,10 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Correct that line in the file, or choose another profile."),
         ),
+        SpecError::ShortPassword => Notice::new(
+            gettext("The password for remote controls is too short."),
+            gettext("Give one of at least 6 characters, or none: then one is made."),
+        ),
         SpecError::Conflict(one, other) => Notice::new(
             fill(
                 gettext("{one} and {other} exclude each other."),

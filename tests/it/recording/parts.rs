@@ -215,6 +215,7 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
         api_token: "token".into(),
         read_token: None,
         token_file: None,
+        obs: None,
         outputs,
         now_playing: None,
     })
