@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fmt::Display,
     io::{self, Write},
-    net::SocketAddr,
     process::ExitCode,
     time::Duration,
 };
@@ -56,8 +55,13 @@ pub(super) fn live(live: &Live) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let joins = runtime.block_on(invitations(&studio, guests));
-    let obs = studio.obs_address().zip(obs_password);
-    say_links(&studio, &token, obs, &joins, live.status);
+    say_links(
+        &studio,
+        &token,
+        obs_password.as_deref(),
+        &joins,
+        live.status,
+    );
     let code = runtime.block_on(follow(&studio, duration, live.status));
     // Ends outputs, finishes recordings.
     drop(studio);
@@ -83,7 +87,7 @@ async fn invitations(studio: &Studio, guests: usize) -> Vec<String> {
 fn say_links(
     studio: &Studio,
     token: &str,
-    obs: Option<(SocketAddr, String)>,
+    obs_password: Option<&str>,
     joins: &[String],
     style: Style,
 ) {
@@ -117,8 +121,9 @@ fn say_links(
                     "all": links,
                 },
                 "api_token": token,
-                "obs_websocket": obs.map(|(address, password)| {
-                    json!({"url": format!("ws://{address}"), "password": password})
+                "obs_websocket": obs_password.map(|password| {
+                    let all = studio.obs_links();
+                    json!({"url": all.first(), "all": all, "password": password})
                 }),
             })
         ),
@@ -135,11 +140,11 @@ fn say_links(
             for join in &joins {
                 let _ = writeln!(out, "Guest joins at  {join}");
             }
-            if let Some((address, password)) = obs {
-                let _ = writeln!(
-                    out,
-                    "Remote controls for OBS at  ws://{address}  Password  {password}"
-                );
+            if let Some(password) = obs_password {
+                for link in studio.obs_links() {
+                    let _ = writeln!(out, "Remote controls at  {link}");
+                }
+                let _ = writeln!(out, "Their password  {password}");
             }
             writeln!(out, "API token  {token}")
         }

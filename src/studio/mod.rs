@@ -338,9 +338,14 @@ impl Studio {
         self.0.address
     }
 
-    /// Where remote controls made for OBS are let in, if they are.
-    pub fn obs_address(&self) -> Option<SocketAddr> {
-        self.0.obs_address
+    /// Addresses at which remote controls made for OBS are let in; none if they are not.
+    pub fn obs_links(&self) -> Vec<String> {
+        let Some(address) = self.0.obs_address else {
+            return vec![];
+        };
+        let ips = crate::serve::reachable(address.ip()).into_iter();
+        ips.map(|ip| format!("ws://{}", SocketAddr::new(ip, address.port())))
+            .collect()
     }
 
     /// Links under which viewers on this computer (and, if it listens there, on the network) reach the server.

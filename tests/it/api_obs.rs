@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -12,10 +13,16 @@ use serde_json::{Value, json};
 
 use crate::{
     http,
-    rig::{Aerial, LONG, checkout, have},
+    rig::{Aerial, Home, LONG, checkout, have},
 };
 
-const NEEDS: &[&str] = &["node"];
+const NEEDS: &[&str] = &[
+    "node",
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/web/node_modules/obs-websocket-js"
+    ),
+];
 const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
 const PASSWORD: &str = "canary-of-the-remote";
 
@@ -294,4 +301,42 @@ fn remote_controls_are_let_in_only_where_the_user_says_so() {
     assert_eq!(told, kept.trim());
     assert!(kept.trim().len() >= 20);
     aerial.stop();
+}
+
+#[test]
+fn what_cannot_be_done_for_remote_controls_is_said_in_two_lines() {
+    let home = Home::new();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (args, code, word) in [
+        (
+            ["--obs-websocket", "--obs-password", "short"].as_slice(),
+            2,
+            "too short",
+        ),
+        (
+            &["--obs-websocket", "no-such-host.invalid:x"],
+            2,
+            "no-such-host",
+        ),
+        (
+            &["--obs-websocket", &port],
+            1,
+            "another program has that port",
+        ),
+    ] {
+        let all = [
+            &["live", "--video", "test", "--listen", "127.0.0.1:0"],
+            args,
+        ]
+        .concat();
+        let out = home.aerial(&all, None).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).to_string();
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
+        assert!(
+            said.contains(word) && said.lines().count() == 2,
+            "{args:?}: {said}"
+        );
+    }
+    home.assert_nothing_left();
 }

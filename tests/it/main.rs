@@ -108,8 +108,11 @@ mod peers;
 /// Recordings, and the end of a broadcast.
 mod recording;
 
-/// Tokens, metrics and events, for programs.
+/// Tokens and metrics, for programs.
 mod api;
+
+/// Events, as programs and pages hear them.
+mod api_events;
 
 /// The API's OpenAPI document against the running server.
 mod api_contract;

@@ -71,7 +71,10 @@ pub(super) fn routes(serving: &Serving, journal: Journal) -> Router {
     };
     let guarded = |routes: Router<Api>, need: Need| {
         let guard = middleware::from_fn_with_state((serving.keys.clone(), need), keys::want);
-        routes.route_layer(guard)
+        // Before the guard, so that nobody is told of methods without a token.
+        routes
+            .method_not_allowed_fallback(no_method)
+            .route_layer(guard)
     };
     let open = Router::new()
         .route("/api/v1/status", get(status))
@@ -86,7 +89,6 @@ pub(super) fn routes(serving: &Serving, journal: Journal) -> Router {
     guarded(open, Need::Token)
         .merge(guarded(opening, Need::Control))
         .merge(guarded(events::routes(), Need::TokenOrWord))
-        .method_not_allowed_fallback(no_method)
         .with_state(api)
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What clients of obs-websocket ask for, done by the engine.
 
+mod record;
+mod stream;
+mod views;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     Remote,
@@ -13,9 +16,8 @@ use super::{
     recorder::{Recorder, Recording},
 };
 use crate::{
-    message::{Command, Event, OutputState},
+    message::Command,
     program::scene::{Strip, Transition},
-    stats::{OutputRow, Process, Status},
 };
 
 /// All that can be asked for.
@@ -52,8 +54,6 @@ const KNOWN: [&str; 30] = [
     "Sleep",
 ];
 
-/// A recording says within this time whether it can write.
-const RECORDING_BEGINS: Duration = Duration::from_secs(10);
 /// Longest pause between the requests of a batch.
 const LONGEST_SLEEP_MS: u64 = 50_000;
 
@@ -173,13 +173,13 @@ impl Remote {
                 let paused = self.pause_record(None).await?;
                 Ok(json!({"outputPaused": paused}))
             }
-            "GetSceneList" => Ok(scene_list(&self.desk().await)),
-            "GetCurrentProgramScene" => Ok(current_scene(&self.desk().await)),
+            "GetSceneList" => Ok(views::scene_list(&self.desk().await)),
+            "GetCurrentProgramScene" => Ok(views::current_scene(&self.desk().await)),
             "SetCurrentProgramScene" => self.set_scene(&fields).await,
-            "GetSceneItemList" => scene_items(&self.desk().await, &fields),
-            "GetSceneItemEnabled" => scene_item_enabled(&self.desk().await, &fields),
-            "GetInputList" => inputs(&self.desk().await, &fields),
-            "GetInputKindList" => Ok(input_kinds(&self.desk().await)),
+            "GetSceneItemList" => views::scene_items(&self.desk().await, &fields),
+            "GetSceneItemEnabled" => views::scene_item_enabled(&self.desk().await, &fields),
+            "GetInputList" => views::inputs(&self.desk().await, &fields),
+            "GetInputKindList" => Ok(views::input_kinds(&self.desk().await)),
             "GetInputMute" => {
                 let desk = self.desk().await;
                 let input = sounding(fields.input(&desk)?)?;
@@ -216,139 +216,6 @@ impl Remote {
             let remedy = crate::error::Remedy::remedy(&e);
             refuse(Code::Failed, format!("{e} {remedy}"))
         })
-    }
-
-    fn stats(&self, status: &Status) -> Value {
-        let now = Process::now();
-        let meters = (self.meters)();
-        let full = status.encoders.iter().find(|e| e.rung == "full");
-        let mega = f64::from(1 << 20);
-        let free = rustix::fs::statvfs(".").map_or(0.0, |disk| {
-            disk.f_bavail as f64 * disk.f_frsize as f64 / mega
-        });
-        json!({
-            "cpuUsage": self.processor.share(now.cpu) * 100.0,
-            "memoryUsage": now.memory as f64 / mega,
-            "availableDiskSpace": free,
-            "activeFps": full.map_or(0.0, |e| e.fps),
-            // Aerial does not measure it.
-            "averageFrameRenderTime": 0.0,
-            "renderSkippedFrames": meters.dropped,
-            "renderTotalFrames": meters.frames + meters.dropped,
-            "outputSkippedFrames": meters.dropped,
-            "outputTotalFrames": meters.frames,
-        })
-    }
-
-    fn stream_status(&self, status: &Status) -> Value {
-        let active = status.air == "live";
-        let since = status.since.filter(|_| active);
-        let now = crate::stats::seconds(std::time::SystemTime::now());
-        let ms = since.map_or(0, |since| ((now - since).max(0.0) * 1000.0) as u64);
-        let meters = (self.meters)();
-        let pushed = meters.outputs.values().filter(|o| o.kind != "record");
-        let bytes = self.audience.totals().bytes() + pushed.map(|o| o.bytes).sum::<u64>();
-        let slow = status.viewers.iter().filter(|v| v.queue > 2000).count();
-        json!({
-            "outputActive": active,
-            "outputReconnecting": false,
-            "outputTimecode": timecode(ms),
-            "outputDuration": ms,
-            "outputCongestion": slow as f64 / status.viewers.len().max(1) as f64,
-            "outputBytes": bytes,
-            "outputSkippedFrames": meters.dropped,
-            "outputTotalFrames": meters.frames,
-        })
-    }
-
-    /// Go live or end the broadcast, or do the other thing; whether it is live then.
-    async fn stream(&self, wanted: Option<bool>) -> Result<bool, Refusal> {
-        let active = matches!(self.status().await.air.as_str(), "live" | "starting");
-        match (wanted.unwrap_or(!active), active) {
-            (true, true) => Err(refuse(Code::Running, "The program is on the air.")),
-            (false, false) => Err(refuse(Code::NotRunning, "The program is off the air.")),
-            (true, false) => self.ask(Command::GoLive).await.map(|()| true),
-            (false, true) => self.ask(Command::EndLive).await.map(|()| false),
-        }
-    }
-
-    fn record_status(&self, status: &Status) -> Value {
-        let recorder = Recorder::of(&status.outputs);
-        let bytes = recordings(status).map(|o| o.bytes).sum::<u64>();
-        let ms = self.recorded.lock().time().as_millis() as u64;
-        json!({
-            "outputActive": recorder.state != Recording::Off,
-            "outputPaused": recorder.state == Recording::Paused,
-            "outputTimecode": timecode(ms),
-            "outputDuration": ms,
-            "outputBytes": bytes,
-        })
-    }
-
-    async fn folder(&self) -> Result<String, Refusal> {
-        let status = self.status().await;
-        let first = recordings(&status).next().ok_or_else(no_recording)?;
-        let path = std::path::Path::new(Recorder::path(&first.url));
-        let folder = path.parent().unwrap_or(path).display().to_string();
-        Ok(if folder.is_empty() {
-            ".".into()
-        } else {
-            folder
-        })
-    }
-
-    /// Switch on every recording that there is.
-    async fn start_record(&self) -> Result<(), Refusal> {
-        let status = self.status().await;
-        if Recorder::of(&status.outputs).state != Recording::Off {
-            return Err(refuse(Code::Running, "A recording runs."));
-        }
-        let names: Vec<_> = recordings(&status).map(|o| o.name.clone()).collect();
-        if names.is_empty() {
-            return Err(no_recording());
-        }
-        for name in names {
-            // Listened to first, so that nothing is missed.
-            let events = self.events.subscribe();
-            self.ask(Command::EnableOutput(name.clone(), true)).await?;
-            begun(events, &name).await?;
-        }
-        Ok(())
-    }
-
-    async fn stop_record(&self) -> Done {
-        let status = self.status().await;
-        let recorder = Recorder::of(&status.outputs);
-        if recorder.state == Recording::Off {
-            return Err(refuse(Code::NotRunning, "No recording runs."));
-        }
-        let running = recordings(&status).filter(|o| o.enabled);
-        for name in running.map(|o| o.name.clone()).collect::<Vec<_>>() {
-            self.ask(Command::EnableOutput(name, false)).await?;
-        }
-        Ok(json!({"outputPath": recorder.path}))
-    }
-
-    /// Let recordings pause, go on, or do the other thing; whether they stand still then.
-    async fn pause_record(&self, wanted: Option<bool>) -> Result<bool, Refusal> {
-        let status = self.status().await;
-        let paused = match Recorder::of(&status.outputs).state {
-            Recording::Off => return Err(refuse(Code::NotRunning, "No recording runs.")),
-            Recording::Starting | Recording::On => false,
-            Recording::Paused => true,
-        };
-        let pause = wanted.unwrap_or(!paused);
-        if pause == paused {
-            return Err(match pause {
-                true => refuse(Code::Paused, "The recording stands still already."),
-                false => refuse(Code::NotPaused, "The recording does not stand still."),
-            });
-        }
-        let running = recordings(&status).filter(|o| o.enabled && o.paused == paused);
-        for name in running.map(|o| o.name.clone()).collect::<Vec<_>>() {
-            self.ask(Command::PauseOutput(name, pause)).await?;
-        }
-        Ok(pause)
     }
 
     async fn set_scene(&self, fields: &Fields<'_>) -> Done {
@@ -402,43 +269,6 @@ impl Remote {
     }
 }
 
-fn recordings(status: &Status) -> impl Iterator<Item = &OutputRow> {
-    status.outputs.iter().filter(|o| o.kind == Recorder::KIND)
-}
-
-fn no_recording() -> Refusal {
-    let words = "No recording is set up. Add one in Aerial, or start it with --record FILE.";
-    refuse(Code::WrongState, words)
-}
-
-/// Wait until a recording writes, or says why it cannot.
-async fn begun(
-    mut events: tokio::sync::broadcast::Receiver<Event>,
-    name: &str,
-) -> Result<(), Refusal> {
-    let told = async {
-        loop {
-            let status = match events.recv().await {
-                Ok(Event::Output(status)) if status.name == name => status,
-                Ok(_) => continue,
-                // Whoever asks for the status sees how it is.
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return Ok(()),
-            };
-            match status.state {
-                OutputState::Live { .. } | OutputState::Paused => return Ok(()),
-                OutputState::Failed(e) | OutputState::Waiting { error: e, .. } => {
-                    let remedy = crate::error::Remedy::remedy(&e);
-                    return Err(refuse(Code::Failed, format!("{e} {remedy}")));
-                }
-                OutputState::Off | OutputState::Connecting { .. } => (),
-            }
-        }
-    };
-    tokio::time::timeout(RECORDING_BEGINS, told)
-        .await
-        .unwrap_or(Ok(()))
-}
-
 fn sounding(input: &Input) -> Result<&Input, Refusal> {
     match input.audio {
         Some(_) => Ok(input),
@@ -481,82 +311,6 @@ async fn sleep(fields: &Fields<'_>) -> Done {
     Ok(Value::Null)
 }
 
-/// Hours, minutes, seconds and milliseconds.
-pub(super) fn timecode(ms: u64) -> String {
-    let (seconds, ms) = (ms / 1000, ms % 1000);
-    let (minutes, seconds) = (seconds / 60, seconds % 60);
-    format!(
-        "{:02}:{:02}:{seconds:02}.{ms:03}",
-        minutes / 60,
-        minutes % 60
-    )
-}
-
-fn scene_list(desk: &Desk) -> Value {
-    let current = desk.scene(&desk.current).map(Scene::uuid);
-    json!({
-        "currentProgramSceneName": desk.current,
-        "currentProgramSceneUuid": current,
-        "currentPreviewSceneName": null,
-        "currentPreviewSceneUuid": null,
-        "scenes": desk.scene_list(),
-    })
-}
-
-fn current_scene(desk: &Desk) -> Value {
-    let uuid = desk.scene(&desk.current).map(Scene::uuid);
-    json!({
-        "sceneName": desk.current,
-        "sceneUuid": uuid,
-        "currentProgramSceneName": desk.current,
-        "currentProgramSceneUuid": uuid,
-    })
-}
-
-fn scene_items(desk: &Desk, fields: &Fields) -> Done {
-    let scene = fields.scene(desk)?;
-    let items = desk.items(scene).into_iter().enumerate();
-    let items = items.map(|(i, (id, input))| {
-        json!({
-            "sceneItemId": id, "sceneItemIndex": i, "sceneItemEnabled": true, "sceneItemLocked": true,
-            "sourceName": input.name, "sourceUuid": input.uuid(), "sourceType": "OBS_SOURCE_TYPE_INPUT",
-            "inputKind": input.kind(), "isGroup": null,
-        })
-    });
-    Ok(json!({"sceneItems": items.collect::<Vec<_>>()}))
-}
-
-fn scene_item_enabled(desk: &Desk, fields: &Fields) -> Done {
-    let scene = fields.scene(desk)?;
-    let id = fields.get("sceneItemId")?.as_u64();
-    let id = id.ok_or_else(|| Fields::wrong("sceneItemId"))?;
-    match desk.items(scene).iter().any(|(item, _)| *item == id) {
-        true => Ok(json!({"sceneItemEnabled": true})),
-        false => Err(refuse(
-            Code::NotFound,
-            "There is no such item in that scene.",
-        )),
-    }
-}
-
-fn inputs(desk: &Desk, fields: &Fields) -> Done {
-    let wanted = match fields.get("inputKind") {
-        Ok(kind) => Some(kind.as_str().ok_or_else(|| Fields::wrong("inputKind"))?),
-        Err(_) => None,
-    };
-    let all = desk.inputs.iter();
-    let all = all.filter(|i| wanted.is_none_or(|kind| kind == i.kind()));
-    let rows = all.map(|i| {
-        json!({"inputName": i.name, "inputUuid": i.uuid(), "inputKind": i.kind(), "unversionedInputKind": i.kind()})
-    });
-    Ok(json!({"inputs": rows.collect::<Vec<_>>()}))
-}
-
-fn input_kinds(desk: &Desk) -> Value {
-    let kinds: std::collections::BTreeSet<_> = desk.inputs.iter().map(Input::kind).collect();
-    json!({ "inputKinds": kinds })
-}
-
 pub(super) fn volume(gain_db: f32) -> Value {
     let strip = Strip {
         gain_db,
@@ -567,15 +321,4 @@ pub(super) fn volume(gain_db: f32) -> Value {
 
 fn shortened(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timecode_has_hours() {
-        assert_eq!(timecode(0), "00:00:00.000");
-        assert_eq!(timecode(3_723_004), "01:02:03.004");
-    }
 }
