@@ -16,7 +16,7 @@
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |
 //! | [`output`] | where the broadcast is pushed to: Icecast, RTMP, SRT, WHIP and other WebRTC, recording; back-off |
-//! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
+//! | [`serve`] | the one HTTP server: live streams, HLS, pictures, watch page, API, metrics, obs-websocket, WHEP, signalling, the WebRTC leg; guests (join page, WHIP) |
 //! | [`now_playing`], [`title`] | the line that says what plays now; where it comes from unless it is typed: a file, the music player |
 //! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
 //! | [`audience`] | who is watching and who was, over every transport; kick, ban |
@@ -81,7 +81,7 @@ pub mod stats;
 mod studio;
 pub mod title;
 
-pub use studio::{Studio, StudioOptions};
+pub use studio::{ObsOptions, Studio, StudioOptions};
 
 /// The application's id: desktop file, icon, D-Bus name and settings folder are called after it.
 pub const APP_ID: &str = "io.github.aerial_live.Aerial";

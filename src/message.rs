@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audience::{Ban, Viewer, ViewerId},
+    audience::{Ban, End, Viewer, ViewerId},
     encode::EncodeSettings,
     error::{OutputError, SourceError, StudioError},
     output::OutputSpec,
@@ -152,7 +152,7 @@ pub enum Event {
     /// Something was written about a viewer.
     ViewerNoted(Viewer),
     /// Somebody stopped watching, or was let go.
-    ViewerLeft(ViewerId),
+    ViewerLeft(ViewerId, End),
     /// These addresses are banned now.
     Bans(Vec<Ban>),
     /// The links of viewers carry another token now.

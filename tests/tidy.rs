@@ -274,6 +274,66 @@ fn the_documents_name_every_route() {
     );
 }
 
+/// Routes of the API with their methods, as the code has them: `.route("/api/v1/bans", get(bans))`.
+fn api_routes() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in with_ending(".rs").filter(|p| p.starts_with("src/serve/api")) {
+        let code: String = read(&path).split_whitespace().collect();
+        for rest in code.split(".route(\"/api/v1/").skip(1) {
+            let (route, rest) = rest.split_once("\",").unwrap();
+            let end = rest.find(".route(").unwrap_or(rest.len());
+            // What follows the last one in a function are no methods of a router.
+            let methods = rest[..end].split('}').next().unwrap();
+            for method in ["get", "put", "post", "patch", "delete"] {
+                if methods.contains(&format!("{method}(")) {
+                    found.insert(format!("{method} /api/v1/{route}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_openapi_document_has_every_route_and_nothing_else() {
+    let text = read("docs/openapi.json");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut told = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            told.insert(format!("{method} {path}"));
+            // Whoever comes without the right token is refused everywhere.
+            for status in ["401", "403"] {
+                let told = &operation["responses"][status];
+                assert!(told.is_object(), "{method} {path}: no {status}");
+            }
+        }
+    }
+    let routes = api_routes();
+    assert!(routes.len() > 30, "only {} routes found", routes.len());
+    assert_eq!(told, routes);
+    // The table for people says the same.
+    for path in document["paths"].as_object().unwrap().iter() {
+        let (path, item) = path;
+        let order = ["get", "post", "put", "patch", "delete"];
+        let methods = order.iter().filter(|m| item.get(**m).is_some());
+        let methods: BTreeSet<_> = methods.map(|m| m.to_uppercase()).collect();
+        let written = ["id", "name", "address"]
+            .iter()
+            .fold(path.clone(), |p, part| {
+                p.replace(&format!("{{{part}}}"), &part.to_uppercase())
+            });
+        let api = read("docs/api.md");
+        let row = api
+            .lines()
+            .find(|l| l.starts_with(&format!("| `{written}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/api.md has no row {written}"));
+        let told = row.split('|').nth(2).unwrap().split(',');
+        let told: BTreeSet<_> = told.map(|m| m.trim().to_string()).collect();
+        assert_eq!(told, methods, "{path} in docs/api.md");
+    }
+}
+
 #[test]
 fn the_documents_name_every_option() {
     let text = read("docs/getting-started.md");

@@ -53,7 +53,11 @@ pub enum End {
 }
 
 impl End {
-    fn word(self) -> &'static str {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [End; 5] = [End::Left, End::Kicked, End::Banned, End::Slow, End::Over];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
         match self {
             End::Left => "left",
             End::Kicked => "kicked",

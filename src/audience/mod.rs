@@ -9,6 +9,7 @@ mod bans;
 mod counters;
 mod history;
 mod limits;
+mod totals;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +30,7 @@ pub use history::{End, Visit, csv};
 pub use limits::Limits;
 use limits::Places;
 pub(crate) use limits::network;
+pub use totals::Totals;
 
 /// Number of a viewer, unique while the engine runs.
 pub type ViewerId = u64;
@@ -48,6 +50,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Transport; 4] = [
+        Transport::Http,
+        Transport::Hls,
+        Transport::Webrtc,
+        Transport::Icecast,
+    ];
+
     /// Its word in the status object.
     pub fn word(self) -> &'static str {
         match self {
@@ -105,8 +115,8 @@ pub enum Change {
     Joined(Viewer),
     /// Is written about differently.
     Noted(Viewer),
-    /// Went.
-    Left(ViewerId),
+    /// Went, and why.
+    Left(ViewerId, End),
     /// Who is banned now: all of them.
     Bans(Vec<Ban>),
 }
@@ -127,10 +137,11 @@ struct List {
     next: ViewerId,
     viewers: BTreeMap<ViewerId, Entry>,
     peak: usize,
-    dropped_slow: u64,
     bans: Bans,
     places: Places,
     history: History,
+    /// Of those who left.
+    gone: Totals,
 }
 
 struct Entry {
@@ -250,6 +261,16 @@ impl Audience {
         self.0.list.lock().viewers.len()
     }
 
+    /// Numbers of all who came since the engine started; none of them ever becomes less.
+    pub fn totals(&self) -> Totals {
+        let list = self.0.list.lock();
+        let mut all = list.gone;
+        for entry in list.viewers.values() {
+            all.add_present(&entry.viewer);
+        }
+        all
+    }
+
     /// The most at one time.
     pub fn peak(&self) -> usize {
         self.0.list.lock().peak
@@ -327,15 +348,9 @@ impl Audience {
     /// Note that a viewer is let go for being too slow.
     pub fn let_slow_go(&self, id: ViewerId) {
         let mut list = self.0.list.lock();
-        list.dropped_slow += 1;
         if let Some(entry) = list.viewers.get_mut(&id) {
             entry.let_go(End::Slow);
         }
-    }
-
-    /// Viewers let go for being too slow, so far.
-    pub fn dropped_slow(&self) -> u64 {
-        self.0.list.lock().dropped_slow
     }
 }
 
@@ -390,9 +405,10 @@ impl Drop for Guard {
                 list.places.leave(ip);
             }
             let end = entry.end.unwrap_or(End::Left);
+            list.gone.add(&entry.viewer, end);
             list.history.add(Visit::of(&entry.viewer, Some(end)));
+            (self.audience.0.watcher)(Change::Left(self.id, end));
         }
-        (self.audience.0.watcher)(Change::Left(self.id));
     }
 }
 
@@ -417,7 +433,7 @@ mod tests {
             move |change| {
                 log.lock().push(match change {
                     Change::Joined(v) => (v.id, true),
-                    Change::Left(id) => (id, false),
+                    Change::Left(id, _) => (id, false),
                     Change::Noted(_) | Change::Bans(_) => unreachable!(),
                 })
             }
@@ -510,7 +526,10 @@ mod tests {
         audience.kick(kicked.id());
         audience.let_slow_go(slow.id());
         drop((left, kicked, slow));
-        let visits = audience.visits();
+        let (totals, visits) = (audience.totals(), audience.visits());
+        assert_eq!((totals.joined(Transport::Http), totals.bytes()), (4, 500));
+        assert_eq!(totals.present(Transport::Http), 1);
+        assert_eq!((totals.ended(End::Slow), totals.ended(End::Over)), (1, 0));
         let ends: Vec<_> = visits.iter().map(|v| v.end).collect();
         let gone = [End::Left, End::Kicked, End::Slow].map(Some);
         assert_eq!(ends, [&gone[..], &[None]].concat());
@@ -518,6 +537,11 @@ mod tests {
         assert!(visits.iter().all(|v| v.left.is_some() == v.end.is_some()));
         audience.begin();
         assert_eq!(audience.visits().len(), 1, "one is still there");
+        assert_eq!(
+            audience.totals(),
+            totals,
+            "a new broadcast takes nothing back"
+        );
         drop(here);
     }
 }

@@ -10,7 +10,13 @@ use studio::Studio;
 use super::Style;
 
 /// Tell where the broadcast is watched, where guests join, and the token of the API.
-pub(super) fn say_links(studio: &Studio, token: &str, joins: &[String], style: Style) {
+pub(super) fn say_links(
+    studio: &Studio,
+    token: &str,
+    obs_password: Option<&str>,
+    joins: &[String],
+    style: Style,
+) {
     let links = studio.links();
     let base = links.first().cloned().unwrap_or_default();
     let joins: Vec<String> = joins.iter().map(|path| format!("{base}{path}")).collect();
@@ -42,6 +48,10 @@ pub(super) fn say_links(studio: &Studio, token: &str, joins: &[String], style: S
                     "share": shared.collect::<Vec<_>>(),
                 },
                 "api_token": token,
+                "obs_websocket": obs_password.map(|password| {
+                    let all = studio.obs_links();
+                    json!({"url": all.first(), "all": all, "password": password})
+                }),
                 "viewer_token": studio.viewer_token(),
                 "fingerprint": studio.fingerprint(),
             });
@@ -59,6 +69,12 @@ pub(super) fn say_links(studio: &Studio, token: &str, joins: &[String], style: S
             );
             for join in &joins {
                 let _ = writeln!(out, "Guest joins at  {join}");
+            }
+            if let Some(password) = obs_password {
+                for link in studio.obs_links() {
+                    let _ = writeln!(out, "Remote controls at  {link}");
+                }
+                let _ = writeln!(out, "Their password  {password}");
             }
             if let Some(fingerprint) = studio.fingerprint() {
                 let _ = writeln!(out, "Certificate  SHA-256 {fingerprint}");

@@ -34,6 +34,7 @@ pub(super) fn live(live: &Live) -> ExitCode {
         Err(e) => return refuse(&e),
     };
     let token = options.api_token.clone();
+    let obs_password = options.obs.as_ref().map(|obs| obs.password.clone());
     let guests = options.video.iter().filter(|v| **v == VideoSpec::Guest);
     let voices = options.audio.iter().filter(|a| **a == AudioSpec::Guest);
     // Each has both: the sound of one is that of the picture.
@@ -53,7 +54,13 @@ pub(super) fn live(live: &Live) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let joins = runtime.block_on(invitations(&studio, guests));
-    say_links(&studio, &token, &joins, live.status);
+    say_links(
+        &studio,
+        &token,
+        obs_password.as_deref(),
+        &joins,
+        live.status,
+    );
     let code = runtime.block_on(follow(&studio, duration, live.status));
     // Ends outputs, finishes recordings.
     drop(studio);
@@ -137,7 +144,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::Overlays(_)
                     | Event::OutputRemoved(_)
                     | Event::ViewerJoined(_)
-                    | Event::ViewerLeft(_)
+                    | Event::ViewerLeft(..)
                     | Event::ViewerNoted(_)
                     | Event::Bans(_)
                     | Event::ViewerToken

@@ -225,6 +225,25 @@ struct Live {
         hide_env_values = true
     )]
     api_token: Option<String>,
+    /// Another token, for programs that may look and change nothing
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "AERIAL_READ_TOKEN",
+        hide_env_values = true
+    )]
+    read_token: Option<String>,
+    /// Let remote controls made for OBS (obs-websocket 5) in at this port or address [default: 127.0.0.1:4455]
+    #[arg(long, value_name = "PORT|ADDRESS", num_args = 0..=1, default_missing_value = "4455")]
+    obs_websocket: Option<String>,
+    /// Password for them [default: AERIAL_OBS_PASSWORD, else one made at the first time]
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "AERIAL_OBS_PASSWORD",
+        hide_env_values = true
+    )]
+    obs_password: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Default)]

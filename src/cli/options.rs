@@ -2,12 +2,12 @@
 //! The words of the command line and of a profile, checked and made into options of the engine.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     str::FromStr,
 };
 
 use studio::{
-    StudioOptions,
+    ObsOptions, StudioOptions,
     encode::{Codec, EncodeSettings},
     error::{SpecError, StudioError},
     message::MediaKind,
@@ -128,20 +128,55 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     if video.iter().filter(stdin).count() > 1 {
         return Err(SpecError::Conflict("--video stdin", "another --video stdin").into());
     }
+    let api_token = match live.api_token.clone().filter(|t| !t.is_empty()) {
+        Some(token) => token,
+        None => settings::api_token()?,
+    };
+    let read_token = live.read_token.clone().filter(|t| !t.is_empty());
+    if read_token.as_ref() == Some(&api_token) {
+        return Err(SpecError::Conflict("--read-token", "the same --api-token").into());
+    }
     Ok(StudioOptions {
         video,
         audio,
         encoding,
         listen,
         embed,
-        api_token: match live.api_token.clone().filter(|t| !t.is_empty()) {
-            Some(token) => token,
-            None => settings::api_token()?,
-        },
         sharing: sharing(live, &profile)?,
+        api_token,
+        read_token,
+        token_file: settings::token_file(),
+        obs: obs(live, &profile)?,
         outputs,
         now_playing,
     })
+}
+
+/// Where remote controls made for OBS are looked for.
+const OBS_PORT: u16 = 4455;
+/// OBS asks for as much.
+const SHORTEST_PASSWORD: usize = 6;
+
+/// A port, an address, or both; and the password.
+fn obs(live: &Live, profile: &Profile) -> Result<Option<ObsOptions>, StudioError> {
+    let text = live.obs_websocket.as_ref();
+    let Some(text) = text.or(profile.obs_websocket.as_ref()) else {
+        return Ok(None);
+    };
+    let listen = match (text.parse::<u16>(), text.parse::<IpAddr>()) {
+        (Ok(port), _) => (Ipv4Addr::LOCALHOST, port).into(),
+        (Err(_), Ok(ip)) => (ip, OBS_PORT).into(),
+        (Err(_), Err(_)) => address(text)?,
+    };
+    let given = live.obs_password.clone().filter(|p| !p.is_empty());
+    let password = match given {
+        Some(short) if short.chars().count() < SHORTEST_PASSWORD => {
+            return Err(SpecError::ShortPassword.into());
+        }
+        Some(password) => password,
+        None => settings::obs_password()?,
+    };
+    Ok(Some(ObsOptions { listen, password }))
 }
 
 fn numbered(word: &str, i: usize) -> String {

@@ -47,6 +47,8 @@ pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
 fn load(profile: Option<&Path>) -> Result<StudioOptions, StudioError> {
     options(&Live {
         api_token: std::env::var("AERIAL_API_TOKEN").ok(),
+        obs_password: std::env::var("AERIAL_OBS_PASSWORD").ok(),
+        read_token: std::env::var("AERIAL_READ_TOKEN").ok(),
         // With its folder, so that it is not taken for a name.
         profile: profile.map(|path| path.to_string_lossy().into_owned()),
         ..Live::default()

@@ -24,6 +24,14 @@ pub enum ServeError {
         /// What the system says.
         why: String,
     },
+    /// Listening for remote controls.
+    #[error("Remote controls cannot be served at {address}: {why}.")]
+    Remotes {
+        /// The address.
+        address: String,
+        /// What the system says.
+        why: String,
+    },
     /// No UDP socket for WebRTC.
     #[error("No UDP port could be opened for WebRTC: {0}.")]
     Udp(String),
@@ -52,6 +60,24 @@ pub enum ServeError {
     Ended,
 }
 
+impl ServeError {
+    /// The port for remote controls cannot be had.
+    pub(crate) fn remotes(address: std::net::SocketAddr, e: &std::io::Error) -> ServeError {
+        use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
+        let why = if e.kind() == AddrInUse {
+            "another program has that port".into()
+        } else if e.kind() == AddrNotAvailable {
+            "this computer has no such address".into()
+        } else {
+            e.to_string()
+        };
+        ServeError::Remotes {
+            address: address.to_string(),
+            why,
+        }
+    }
+}
+
 impl Remedy for ServeError {
     fn remedy(&self) -> String {
         match self {
@@ -61,6 +87,9 @@ impl Remedy for ServeError {
             }
             ServeError::Listen { .. } => {
                 "Choose an address of this computer, for example --listen 127.0.0.1:8080.".into()
+            }
+            ServeError::Remotes { .. } => {
+                "End OBS, or choose another port, for example --obs-websocket 4456.".into()
             }
             ServeError::Udp(_) => "Check the network settings of this computer.".into(),
             ServeError::Sdp(_) => "Send the offer as the browser made it.".into(),

@@ -178,6 +178,9 @@ pub enum SpecError {
         /// One line.
         why: String,
     },
+    /// A password that would soon be found.
+    #[error("The password for remote controls is too short.")]
+    ShortPassword,
     /// Options that exclude each other.
     #[error("{0} and {1} exclude each other.")]
     Conflict(&'static str, &'static str),
@@ -265,6 +268,9 @@ impl Remedy for SpecError {
                 "Give the name of a saved profile or the path of a .toml file.".into()
             }
             SpecError::ProfileBroken { .. } => "Correct that line, or leave it out.".into(),
+            SpecError::ShortPassword => {
+                "Give one of at least 6 characters, or none: then one is made.".into()
+            }
             SpecError::Conflict(..) => "Leave one of them out.".into(),
             SpecError::Alone(_, other) => format!("Give {other} too."),
             SpecError::ViewerToken => {

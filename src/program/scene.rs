@@ -49,7 +49,7 @@ impl Layout {
 
 /// How the pictures of a layout stand to each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LayoutKind {
     /// The first one alone.
     Full,

@@ -7,14 +7,14 @@
 //!
 //! What viewers do with the picture comes back from `/frames/NAME/events`, one JSON object for each event.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json, Router,
     body::BodyDataStream,
     extract::{Path, Request, State},
     http::{HeaderMap, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::{
         IntoResponse, Response, Sse,
         sse::{self, KeepAlive},
@@ -25,7 +25,10 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use super::{Serving, door};
+use super::{
+    Serving,
+    keys::{self, Need},
+};
 use crate::{
     error::{PartError, PictureError, Remedy},
     navigation::Navigation,
@@ -41,33 +44,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Frames {
     inboxes: Inboxes,
     navigation: Navigation,
-    token: Arc<str>,
 }
 
 pub(super) fn routes(serving: &Serving) -> Router {
     let frames = Frames {
         inboxes: serving.inboxes.clone(),
         navigation: serving.navigation.clone(),
-        token: serving.api_token.as_str().into(),
     };
     Router::new()
         .route("/frames/{name}", put(receive).post(receive))
         .route("/frames/{name}/events", get(events))
-        .route_layer(middleware::from_fn_with_state(frames.clone(), want_token))
+        .route_layer(middleware::from_fn_with_state(
+            (serving.keys.clone(), Need::Control),
+            keys::want,
+        ))
         .with_state(frames)
-}
-
-async fn want_token(State(frames): State<Frames>, request: Request, next: Next) -> Response {
-    if door::has_token(request.headers(), &frames.token) {
-        return next.run(request).await;
-    }
-    let words = "This needs the API token. Send it as \"Authorization: Bearer TOKEN\".";
-    let mut response = refusal(StatusCode::UNAUTHORIZED, words);
-    let scheme = header::HeaderValue::from_static("Bearer");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, scheme);
-    response
 }
 
 fn refusal(status: StatusCode, words: impl std::fmt::Display) -> Response {

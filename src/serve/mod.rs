@@ -16,12 +16,16 @@ mod claim;
 mod connection;
 mod door;
 mod enter;
+mod facts;
 mod frames;
 mod gate;
 mod guests;
 mod hls;
 mod icy;
+mod keys;
 mod live;
+mod metrics;
+mod obs;
 mod page;
 mod pass;
 mod posts;
@@ -46,10 +50,15 @@ use std::{
 use axum::{Router, middleware};
 use futures::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpListener, runtime::Handle, sync::watch};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{broadcast, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use api::StatusSource;
+pub(crate) use keys::Keys;
 pub(crate) use pass::Passes;
 pub(crate) use tls::Tls;
 
@@ -57,13 +66,14 @@ use crate::{
     audience::{Audience, Limits, Transport},
     encode::Encoders,
     error::{ServeError, StudioError},
-    message::{Command, Outcome},
+    message::{Command, Event, Outcome},
     mux::Muxes,
     navigation::Navigation,
     now_playing::NowPlaying,
     settings::Origin,
     source::{frames::Inboxes, guest::Seats},
 };
+use facts::Journal;
 use guests::Guests;
 use hls::Hls;
 use live::Pumps;
@@ -82,8 +92,10 @@ pub(crate) struct Serving {
     /// Whether viewers are let in.
     pub(crate) on_air: watch::Receiver<bool>,
     pub(crate) embed: Vec<Origin>,
-    pub(crate) api_token: String,
+    pub(crate) keys: Keys,
     pub(crate) status: StatusSource,
+    pub(crate) meters: metrics::MeterSource,
+    pub(crate) events: broadcast::Sender<Event>,
     pub(crate) encoders: Encoders,
     pub(crate) inboxes: Inboxes,
     pub(crate) navigation: Navigation,
@@ -96,6 +108,8 @@ pub(crate) struct Serving {
     pub(crate) limits: Limits,
     /// HTTPS, on the same port.
     pub(crate) tls: Option<Tls>,
+    /// A port for remote controls made for OBS, and their password.
+    pub(crate) obs: Option<(Bound, String)>,
 }
 
 /// Asks the engine for something.
@@ -126,6 +140,16 @@ pub(crate) struct Server {
 pub(crate) struct Bound(std::net::TcpListener, SocketAddr);
 
 impl Bound {
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.1
+    }
+
+    /// Take a port for remote controls.
+    pub(crate) fn bind_for_remotes(address: SocketAddr) -> Result<Bound, ServeError> {
+        Bound::try_bind(address).map_err(|e| ServeError::remotes(address, &e))
+    }
+
     /// Take the port.
     pub(crate) fn bind(address: SocketAddr) -> Result<Bound, ServeError> {
         let listen = |e: std::io::Error| {
@@ -148,26 +172,22 @@ impl Bound {
                 why,
             }
         };
-        let bind = || {
-            let socket = Socket::new(
-                Domain::for_address(address),
-                Type::STREAM,
-                Some(Protocol::TCP),
-            )?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            socket.set_nonblocking(true)?;
-            let listener: std::net::TcpListener = socket.into();
-            let address = listener.local_addr()?;
-            Ok(Bound(listener, address))
-        };
-        bind().map_err(listen)
+        Bound::try_bind(address).map_err(listen)
     }
 
-    /// The address with its port.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.1
+    fn try_bind(address: SocketAddr) -> std::io::Result<Bound> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let listener: std::net::TcpListener = socket.into();
+        let address = listener.local_addr()?;
+        Ok(Bound(listener, address))
     }
 }
 
@@ -176,7 +196,7 @@ impl Server {
     pub(crate) fn start(
         runtime: &Handle,
         bound: Bound,
-        serving: Serving,
+        mut serving: Serving,
     ) -> Result<Server, ServeError> {
         let Bound(listener, address) = bound;
         let _inside = runtime.enter();
@@ -194,13 +214,17 @@ impl Server {
             serving.seats.clone(),
             guests,
             serving.control.clone(),
-            serving.api_token.as_str().into(),
+            serving.keys.clone(),
         );
         let signalling = Signalling::start(leg.clone(), reception.clone(), serving.on_air.clone());
         let router = Router::new()
             .merge(enter::routes(serving.passes.clone()))
             .merge(page::routes(&serving))
-            .merge(api::routes(&serving))
+            .merge(api::routes(
+                &serving,
+                Journal::start(serving.events.subscribe()),
+            ))
+            .merge(metrics::routes(&serving))
             .merge(frames::routes(&serving))
             .merge(snapshot::routes(
                 serving.encoders.clone(),
@@ -215,6 +239,12 @@ impl Server {
                 gate::pass,
             ));
         let ended = CancellationToken::new();
+        if let Some((Bound(listener, address), password)) = serving.obs.take() {
+            let listener =
+                TcpListener::from_std(listener).map_err(|e| ServeError::remotes(address, &e))?;
+            let remote = obs::Remote::new(&serving, password);
+            runtime.spawn(obs::serve(listener, remote, ended.clone()));
+        }
         let hls = Hls::start(
             runtime,
             serving.muxes.clone(),

@@ -109,6 +109,7 @@ pub(super) fn refusal(error: &ServeError) -> Response {
         | ServeError::Udp(_)
         | ServeError::Listen { .. }
         | ServeError::Certificate { .. }
+        | ServeError::Remotes { .. }
         | ServeError::PortInUse { .. } => {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, words);
             response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);

@@ -16,13 +16,14 @@ use parking_lot::Mutex;
 use str0m::change::SdpOffer;
 
 use super::{
-    Control, door,
+    Control, Keys, door,
     guests::{Guests, NotReceived},
     webrtc::{SessionId, refused},
 };
 use crate::{
     error::ServeError,
     message::{Command, NewSource, Outcome, SourceId},
+    settings::tokens::Scope,
     source::{
         AudioSpec, Spec, VideoSpec,
         guest::{Pass, Refused, Seats, Visitor},
@@ -58,19 +59,19 @@ struct Inner {
     seats: Seats,
     guests: Guests,
     control: Control,
-    token: Arc<str>,
+    keys: Keys,
     /// Sources made for programs with the broadcaster's token.
     made: Mutex<BTreeSet<SourceId>>,
 }
 
 impl Reception {
     /// Open it.
-    pub(super) fn new(seats: Seats, guests: Guests, control: Control, token: Arc<str>) -> Self {
+    pub(super) fn new(seats: Seats, guests: Guests, control: Control, keys: Keys) -> Self {
         Reception(Arc::new(Inner {
             seats,
             guests,
             control,
-            token,
+            keys,
             made: Mutex::default(),
         }))
     }
@@ -87,7 +88,7 @@ impl Reception {
 
     /// The same for a word that came in another way than as a header.
     pub(super) fn right_by(&self, word: &str) -> Result<Right, Refused> {
-        if door::same(word, &self.0.token) {
+        if self.0.keys.scope(word) == Some(Scope::Control) {
             return Ok(Right::Own);
         }
         self.0.seats.check(word)?;
@@ -209,7 +210,7 @@ pub(in crate::serve) mod rig {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::source::guest::Seat;
+    use crate::{settings::tokens::TokenBook, source::guest::Seat};
 
     pub(in crate::serve) const TOKEN: &str = "the broadcaster's";
 
@@ -243,7 +244,12 @@ pub(in crate::serve) mod rig {
             })
         };
         let guests = Guests::start(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]).unwrap();
-        let reception = Reception::new(seats.clone(), guests, control, TOKEN.into());
+        let reception = Reception::new(
+            seats.clone(),
+            guests,
+            control,
+            Keys::new(TOKEN.into(), None, TokenBook::open(None).unwrap()),
+        );
         (reception, seats, made)
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Profiles, units in words, who may watch, and the tokens.
+//! Profiles, units in words, who may watch, and the tokens of viewers and programs.
 
 mod origin;
 mod profile;
 pub mod sharing;
+pub mod tokens;
 pub mod units;
 
 use std::{
@@ -13,11 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rand::{TryRngCore, rngs::OsRng};
-
 pub use origin::Origin;
 pub use profile::Profile;
 pub use sharing::{Https, Secret, Sharing, Watching};
+use tokens::random_token;
 
 use crate::error::StudioError;
 
@@ -27,9 +27,19 @@ pub fn folder() -> Option<PathBuf> {
     Some(dirs.config_dir().to_path_buf())
 }
 
+/// Where tokens that are handed out to programs are kept.
+pub fn token_file() -> Option<PathBuf> {
+    Some(folder()?.join("tokens.json"))
+}
+
 /// The API token: made at the first start and kept in a file that only its owner can read.
 pub fn api_token() -> Result<String, StudioError> {
     kept("api-token")
+}
+
+/// The password of remote controls made for OBS: the same.
+pub fn obs_password() -> Result<String, StudioError> {
+    kept("obs-password")
 }
 
 const VIEWER_TOKEN: &str = "viewer-token";
@@ -48,11 +58,7 @@ pub fn renew_viewer_token() -> Result<String, StudioError> {
 
 /// 160 random bits as text.
 pub fn random() -> Result<String, StudioError> {
-    let mut bytes = [0u8; 20];
-    OsRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|e| problem(&path("token"), &std::io::Error::other(e.to_string())))?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    random_token().map_err(|e| problem(&path("token"), &e))
 }
 
 fn path(name: &str) -> PathBuf {

@@ -59,6 +59,8 @@ pub struct Profile {
     pub tls_key: Option<PathBuf>,
     /// Web sites that may show the watch page in theirs.
     pub embed: Vec<String>,
+    /// Where remote controls made for OBS are served.
+    pub obs_websocket: Option<String>,
     /// Icecast servers.
     pub icecast: Vec<String>,
     /// RTMP servers.

@@ -2,10 +2,14 @@
 //! The status object: what `--status json`, `GET /api/v1/status` and the window all show.
 
 mod health;
+mod process;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use health::{health, is_too_slow};
+pub use process::Process;
 
 use crate::{
     audience::{Transport, Viewer},
@@ -127,6 +131,28 @@ pub struct OutputRow {
     /// Waiting because the user wants it to: a recording that pauses.
     #[serde(default)]
     pub paused: bool,
+}
+
+/// Sums since the engine started, made once a second. None of them ever becomes less.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meters {
+    /// Of each output that is there, by name.
+    pub outputs: BTreeMap<String, OutputMeter>,
+    /// Pictures that encoders of the full size made.
+    pub frames: u64,
+    /// Raw frames for which the encoders had no time.
+    pub dropped: u64,
+}
+
+/// Sums of one output, however often it was switched on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutputMeter {
+    /// As in its row.
+    pub kind: &'static str,
+    /// Bytes that it took.
+    pub bytes: u64,
+    /// Pieces of the stream that were left out because the other side was too slow.
+    pub dropped: u64,
 }
 
 /// What an Icecast server says of a mount.

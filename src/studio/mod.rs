@@ -7,7 +7,7 @@ mod rates;
 mod snapshot;
 mod wires;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -29,8 +29,8 @@ use crate::{
         Levels, Program,
         scene::{Layout, Overlays},
     },
-    serve::{Bound, Passes, Server, Serving, Tls},
-    settings::{Origin, Sharing},
+    serve::{Bound, Keys, Passes, Server, Serving, Tls},
+    settings::{Origin, Sharing, tokens::TokenBook},
     source::{
         AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
         guest::Seats,
@@ -67,10 +67,25 @@ pub struct StudioOptions {
     pub api_token: String,
     /// Who may watch, and how.
     pub sharing: Sharing,
+    /// Token of those who may only look.
+    pub read_token: Option<String>,
+    /// Where tokens that are handed out are kept; `None` keeps them as long as the engine runs.
+    pub token_file: Option<PathBuf>,
+    /// Remote controls made for OBS, if they are let in.
+    pub obs: Option<ObsOptions>,
     /// Outputs there from the start.
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
     pub now_playing: Option<TitleSource>,
+}
+
+/// How remote controls made for OBS are let in.
+#[derive(Debug, Clone)]
+pub struct ObsOptions {
+    /// Where they are listened for; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// What they must know.
+    pub password: String,
 }
 
 /// The engine. Clones are handles of the same; when the last is dropped, everything ends.
@@ -83,6 +98,7 @@ struct Inner {
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
     address: SocketAddr,
+    obs_address: Option<SocketAddr>,
     _trials: encode::Trials,
 }
 
@@ -131,9 +147,17 @@ impl Studio {
         for output in &options.outputs {
             output.target.check(tracks)?;
         }
+        let book = TokenBook::open(options.token_file)?;
+        let keys = Keys::new(options.api_token.clone(), options.read_token, book);
         // Each viewer is a descriptor. What the system refuses, it refuses.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let bound = Bound::bind(options.listen)?;
+        let obs = options.obs.map(|obs| {
+            let bound = Bound::bind_for_remotes(obs.listen)?;
+            Ok::<_, StudioError>((bound, obs.password))
+        });
+        let obs = obs.transpose()?;
+        let obs_address = obs.as_ref().map(|(bound, _)| bound.address());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("studio")
             .enable_all()
@@ -165,7 +189,7 @@ impl Studio {
                 tell(match change {
                     Change::Joined(viewer) => Event::ViewerJoined(viewer),
                     Change::Noted(viewer) => Event::ViewerNoted(viewer),
-                    Change::Left(id) => Event::ViewerLeft(id),
+                    Change::Left(id, end) => Event::ViewerLeft(id, end),
                     Change::Bans(bans) => Event::Bans(bans),
                 })
             }
@@ -250,11 +274,18 @@ impl Studio {
                 audience,
                 on_air: on_air.subscribe(),
                 embed: options.embed,
-                api_token: options.api_token,
+                keys,
                 status: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || shared.upgrade().map(|s| s.snapshot()).unwrap_or_default()
                 }),
+                meters: Arc::new({
+                    let shared = Arc::downgrade(&shared);
+                    let meters = |s: Arc<Shared>| s.rates.lock().meters.clone();
+                    move || shared.upgrade().map(meters).unwrap_or_default()
+                }),
+                events: events.clone(),
+                obs,
                 encoders,
                 inboxes,
                 navigation,
@@ -295,6 +326,7 @@ impl Studio {
             orders,
             shared,
             address,
+            obs_address,
             _trials: trials,
         })))
     }
@@ -332,6 +364,16 @@ impl Studio {
     /// Where the built-in server listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address
+    }
+
+    /// Addresses at which remote controls made for OBS are let in; none if they are not.
+    pub fn obs_links(&self) -> Vec<String> {
+        let Some(address) = self.0.obs_address else {
+            return vec![];
+        };
+        let ips = crate::serve::reachable(address.ip()).into_iter();
+        ips.map(|ip| format!("ws://{}", SocketAddr::new(ip, address.port())))
+            .collect()
     }
 
     /// Addresses under which viewers on this computer (and, if it listens there, on the network) reach the server.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::Shared;
 use crate::{
     encode::{EncodeSettings, EncoderStatus, RungId},
-    stats::EncoderRow,
+    stats::{EncoderRow, Meters},
 };
 
 /// Rates over the last second, and what is needed to make the next ones.
@@ -17,6 +17,8 @@ pub(super) struct Rates {
     pub(super) encoders: Vec<EncoderRow>,
     /// Raw frames dropped by encoders in the last second.
     pub(super) dropped_lately: u64,
+    /// Sums since the start.
+    pub(super) meters: Meters,
     outputs: BTreeMap<String, u64>,
     before: Counts,
 }
@@ -25,7 +27,8 @@ pub(super) struct Rates {
 #[derive(Debug, Default)]
 struct Counts {
     viewers: BTreeMap<u64, u64>,
-    outputs: BTreeMap<String, u64>,
+    /// Bytes and drops.
+    outputs: BTreeMap<String, (u64, u64)>,
     encoders: BTreeMap<RungId, EncoderStatus>,
 }
 
@@ -49,12 +52,20 @@ impl Rates {
             now.viewers.insert(viewer.id, bytes);
         }
         self.outputs.clear();
+        let mut meters = BTreeMap::new();
         for (status, bytes) in shared.outputs.list() {
-            let before = self.before.outputs.get(&status.name).copied().unwrap_or(0);
-            self.outputs
-                .insert(status.name.clone(), bits(bytes, before));
-            now.outputs.insert(status.name, bytes);
+            let name = status.name;
+            let dropped = shared.outputs.numbers(&name).dropped;
+            let before = self.before.outputs.get(&name).copied().unwrap_or((0, 0));
+            self.outputs.insert(name.clone(), bits(bytes, before.0));
+            let mut meter = self.meters.outputs.remove(&name).unwrap_or_default();
+            meter.kind = status.kind;
+            meter.bytes += grown(bytes, before.0);
+            meter.dropped += grown(dropped, before.1);
+            meters.insert(name.clone(), meter);
+            now.outputs.insert(name, (bytes, dropped));
         }
+        self.meters.outputs = meters;
         let settings = shared.encoding.lock().clone();
         self.encoders.clear();
         self.dropped_lately = 0;
@@ -64,6 +75,11 @@ impl Rates {
                 get(&encoder).saturating_sub(before.map_or(0, get))
             };
             self.dropped_lately += before.map_or(0, |_| since(|e| e.dropped));
+            let (packets, dropped) = before.map_or((0, 0), |b| (b.packets, b.dropped));
+            if encoder.rung.word() == FULL {
+                self.meters.frames += grown(encoder.packets, packets);
+            }
+            self.meters.dropped += grown(encoder.dropped, dropped);
             let row = row(
                 &settings,
                 &encoder,
@@ -78,6 +94,14 @@ impl Rates {
         self.before = now;
     }
 }
+
+/// What came since; what begins again from zero has grown by what it is.
+fn grown(now: u64, before: u64) -> u64 {
+    now.checked_sub(before).unwrap_or(now)
+}
+
+/// The rung of the program's own size.
+const FULL: &str = "full";
 
 fn row(settings: &EncodeSettings, encoder: &EncoderStatus, fps: f64, bitrate: u64) -> EncoderRow {
     let (width, height) = settings.size(encoder.rung);

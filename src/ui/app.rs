@@ -6,7 +6,10 @@ use std::{path::PathBuf, process::ExitCode, rc::Rc};
 use adw::prelude::*;
 use gettextrs::gettext;
 use gtk::{gdk, gio, glib};
-use studio::{APP_ID, Studio, StudioOptions, error::StudioError};
+use studio::{
+    APP_ID, Studio, StudioOptions,
+    error::{ServeError, StudioError},
+};
 
 use super::{
     bridge::Bridge,
@@ -103,7 +106,12 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
             let link = broadcast.link();
             let instead = words::fill(gettext("Viewers use {link} this time."), &[("link", &link)]);
             let notice = notice::studio(&error);
-            broadcast.set_notice(format!("{} {instead} {}", notice.what, notice.remedy));
+            // Viewers are where they always are.
+            let remotes = matches!(error, StudioError::Serve(ServeError::Remotes { .. }));
+            broadcast.set_notice(match remotes {
+                true => notice.text(),
+                false => format!("{} {instead} {}", notice.what, notice.remedy),
+            });
         }
         if let Some(error) = broken {
             broadcast.set_notice(notice::studio(&error).text());
@@ -117,12 +125,21 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
     });
 }
 
-/// Start the engine; if its port is taken, on any free one of this computer, with the error that made it so.
+/// Start the engine; if its port is taken, on any free one of this computer, and if that for remote controls is taken,
+/// without them, with the error that made it so.
 fn start(
     options: StudioOptions,
 ) -> Result<(Studio, StudioOptions, Option<StudioError>), StudioError> {
     match Studio::start(options.clone()) {
         Ok(studio) => Ok((studio, options, None)),
+        Err(error @ StudioError::Serve(ServeError::Remotes { .. })) => {
+            let without = StudioOptions {
+                obs: None,
+                ..options
+            };
+            let (studio, options, _) = start(without)?;
+            Ok((studio, options, Some(error)))
+        }
         Err(error @ StudioError::Serve(_)) => {
             let elsewhere = StudioOptions {
                 listen: ([127, 0, 0, 1], 0).into(),

@@ -210,7 +210,7 @@ impl Bridge {
                 model.bans.splice(0, model.bans.n_items(), &bans);
             }
             Event::ViewerToken => self.show_link(),
-            Event::ViewerLeft(id) => {
+            Event::ViewerLeft(id, _) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);
                 self.after_viewers();
             }

@@ -165,6 +165,9 @@ mod tests {
             embed: vec![],
             api_token: "token".into(),
             sharing: Default::default(),
+            read_token: None,
+            token_file: None,
+            obs: None,
             outputs: vec![],
             now_playing: None,
         })

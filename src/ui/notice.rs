@@ -181,6 +181,13 @@ pub fn serve(error: &ServeError) -> Notice {
             ),
             gettext("Use an address of this computer, for example 127.0.0.1:8080."),
         ),
+        ServeError::Remotes { address, why } => Notice::new(
+            fill(
+                gettext("Remote controls cannot be served at {address}: {why}."),
+                &[("address", address), ("why", plain(why))],
+            ),
+            gettext("Choose another port for them in the profile, then start Aerial again."),
+        ),
         ServeError::Udp(why) => Notice::new(
             fill(
                 gettext("WebRTC does not work: {why}."),

@@ -120,6 +120,18 @@ mod peers;
 /// Recordings, and the end of a broadcast.
 mod recording;
 
+/// Tokens and metrics, for programs.
+mod api;
+
+/// Events, as programs and pages hear them.
+mod api_events;
+
+/// The API's OpenAPI document against the running server.
+mod api_contract;
+
+/// Remote controls made for OBS.
+mod api_obs;
+
 /// Old, curious and malicious HTTP clients.
 mod manners;
 

@@ -170,6 +170,8 @@ impl Home {
             "PULSE_SERVER",
             "PIPEWIRE_REMOTE",
             "AERIAL_API_TOKEN",
+            "AERIAL_READ_TOKEN",
+            "AERIAL_OBS_PASSWORD",
             "AERIAL_ICECAST_PASSWORD",
             "RUST_LOG",
             "RUST_BACKTRACE",

@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
 
-use super::{Api, say};
+use super::{Api, Segment, say};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route(
@@ -33,7 +33,7 @@ fn no_seat() -> Response {
 }
 
 /// The invitation that nobody used yet, or null.
-async fn invitation(State(api): State<Api>, Path(id): Path<String>) -> Response {
+async fn invitation(State(api): State<Api>, Segment(id): Segment<String>) -> Response {
     match id.parse() {
         Ok(id) if api.seats.has(id) => invited(StatusCode::OK, api.seats.invitation(id).as_ref()),
         Ok(_) | Err(_) => no_seat(),
@@ -41,7 +41,7 @@ async fn invitation(State(api): State<Api>, Path(id): Path<String>) -> Response 
 }
 
 /// Make a new invitation; the one before is void.
-async fn invite(State(api): State<Api>, Path(id): Path<String>) -> Response {
+async fn invite(State(api): State<Api>, Segment(id): Segment<String>) -> Response {
     match id.parse().ok().and_then(|id| api.seats.invite(id)) {
         Some(word) => invited(StatusCode::CREATED, Some(&word)),
         None => no_seat(),

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What plays now: `{"text": "Artist - Title"}`.
 
-use axum::{
-    Json, Router,
-    extract::{State, rejection::JsonRejection},
-    response::Response,
-    routing::get,
-};
+use axum::{Json, Router, extract::State, response::Response, routing::get};
 use serde::{Deserialize, Serialize};
 
-use super::{Api, refusal, unread};
+use super::{Api, Body, read, refusal};
 use crate::message::Command;
 
 #[derive(Serialize, Deserialize)]
@@ -29,11 +24,8 @@ async fn told(State(api): State<Api>) -> Json<Title> {
     })
 }
 
-async fn tell(
-    State(api): State<Api>,
-    body: Result<Json<Title>, JsonRejection>,
-) -> Result<Json<Title>, Response> {
-    let Json(title) = body.map_err(|e| unread(&e))?;
+async fn tell(State(api): State<Api>, body: Body<Title>) -> Result<Json<Title>, Response> {
+    let title = read(body)?;
     (api.control)(Command::SetNowPlaying(title.text))
         .await
         .map_err(|e| refusal(&e))?;

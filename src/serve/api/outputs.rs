@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
 
-use super::{Api, ask, refusal, say, snapshot, unread};
+use super::{Api, Body, Segment, ask, read, refusal, say, snapshot};
 use crate::{
     error::StudioError,
     message::Command,
@@ -50,7 +50,7 @@ async fn find(api: &Api, name: &str) -> Result<Option<OutputRow>, Response> {
 
 async fn output(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Segment(name): Segment<String>,
 ) -> Result<Json<OutputRow>, Response> {
     let row = find(&api, &name).await?;
     row.map(Json)
@@ -61,10 +61,10 @@ async fn output(
 /// alone: let a recording pause or go on.
 async fn put_output(
     State(api): State<Api>,
-    Path(name): Path<String>,
-    body: Result<Json<Wanted>, JsonRejection>,
+    Segment(name): Segment<String>,
+    body: Body<Wanted>,
 ) -> Result<Response, Response> {
-    let Json(wanted) = body.map_err(|e| unread(&e))?;
+    let wanted = read(body)?;
     let before = find(&api, &name).await?;
     let unclear = |sentence| say(StatusCode::UNPROCESSABLE_ENTITY, sentence);
     let command = match (wanted.kind, wanted.url, wanted.enabled) {
@@ -100,13 +100,13 @@ async fn put_output(
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
     };
-    let row = output(State(api), Path(name)).await?;
+    let row = output(State(api), Segment(name)).await?;
     Ok((status, row).into_response())
 }
 
 async fn remove_output(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Segment(name): Segment<String>,
 ) -> Result<StatusCode, Response> {
     ask(&api, Command::RemoveOutput(name)).await?;
     Ok(StatusCode::NO_CONTENT)

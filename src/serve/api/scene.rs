@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, patch},
@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, ask, refusal, say, snapshot, unread};
+use super::{Api, Body, Object, Segment, ask, ending, read, refusal, say, snapshot, unread};
 use crate::{
     error::{SpecError, StudioError},
     message::{Command, MediaKind, NewSource, Outcome, Playback, SourceId},
@@ -88,9 +88,10 @@ async fn tune(
 /// The whole list: what is not in it is removed. Everything is checked before anything is changed.
 async fn put_sources(
     State(api): State<Api>,
-    body: Result<Json<Vec<Wanted>>, JsonRejection>,
+    body: Result<Json<Vec<Object<Wanted>>>, JsonRejection>,
 ) -> Result<Json<Vec<SourceRow>>, Response> {
     let Json(wanted) = body.map_err(|e| unread(&e))?;
+    let wanted: Vec<Wanted> = wanted.into_iter().map(|Object(one)| one).collect();
     let before = rows(&api).await?;
     let mut new = Vec::new();
     for one in &wanted {
@@ -164,11 +165,8 @@ struct Added {
     strip: Option<Strip>,
 }
 
-async fn add_source(
-    State(api): State<Api>,
-    body: Result<Json<Added>, JsonRejection>,
-) -> Result<Response, Response> {
-    let Json(added) = body.map_err(|e| unread(&e))?;
+async fn add_source(State(api): State<Api>, body: Body<Added>) -> Result<Response, Response> {
+    let added = read(body)?;
     let words = [
         (MediaKind::Video, &added.video),
         (MediaKind::Audio, &added.audio),
@@ -217,10 +215,10 @@ enum Play {
 
 async fn change_source(
     State(api): State<Api>,
-    Path(id): Path<SourceId>,
-    body: Result<Json<Change>, JsonRejection>,
+    Segment(id): Segment<SourceId>,
+    body: Body<Change>,
 ) -> Result<Json<SourceRow>, Response> {
-    let Json(change) = body.map_err(|e| unread(&e))?;
+    let change = read(body)?;
     tune(&api, id, change.framing, change.strip).await?;
     if let Some(place) = change.place {
         ask(&api, Command::MoveSource(id, place)).await?;
@@ -249,18 +247,19 @@ async fn change_source(
 
 async fn remove_source(
     State(api): State<Api>,
-    Path(id): Path<SourceId>,
+    Segment(id): Segment<SourceId>,
 ) -> Result<StatusCode, Response> {
     ask(&api, Command::RemoveSource(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn scene(api: &Api) -> Result<(Layout, Overlays), StatusCode> {
-    (api.scene)().ok_or(StatusCode::SERVICE_UNAVAILABLE)
+fn scene(api: &Api) -> Option<(Layout, Overlays)> {
+    (api.scene)()
 }
 
-async fn layout(State(api): State<Api>) -> Result<Json<Layout>, StatusCode> {
-    scene(&api).map(|(layout, _)| Json(layout))
+async fn layout(State(api): State<Api>) -> Result<Json<Layout>, Response> {
+    let (layout, _) = scene(&api).ok_or_else(ending)?;
+    Ok(Json(layout))
 }
 
 /// A layout, and how it comes.
@@ -277,10 +276,10 @@ struct NewLayout {
 
 async fn put_layout(
     State(api): State<Api>,
-    body: Result<Json<NewLayout>, JsonRejection>,
+    body: Body<NewLayout>,
 ) -> Result<Json<Layout>, Response> {
-    let Json(new) = body.map_err(|e| unread(&e))?;
-    let (before, _) = scene(&api).map_err(IntoResponse::into_response)?;
+    let new = read(body)?;
+    let (before, _) = scene(&api).ok_or_else(ending)?;
     let layout = Layout {
         kind: new.kind,
         pictures: new.pictures.unwrap_or(before.pictures),
@@ -290,21 +289,22 @@ async fn put_layout(
         ms => Transition::Fade(Duration::from_millis(ms)),
     };
     ask(&api, Command::SetLayout(layout, how)).await?;
-    let (now, _) = scene(&api).map_err(IntoResponse::into_response)?;
+    let (now, _) = scene(&api).ok_or_else(ending)?;
     Ok(Json(now))
 }
 
-async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, StatusCode> {
-    scene(&api).map(|(_, overlays)| Json(overlays))
+async fn overlays(State(api): State<Api>) -> Result<Json<Overlays>, Response> {
+    let (_, overlays) = scene(&api).ok_or_else(ending)?;
+    Ok(Json(overlays))
 }
 
 async fn put_overlays(
     State(api): State<Api>,
-    body: Result<Json<Overlays>, JsonRejection>,
+    body: Body<Overlays>,
 ) -> Result<Json<Overlays>, Response> {
-    let Json(new) = body.map_err(|e| unread(&e))?;
+    let new = read(body)?;
     ask(&api, Command::SetOverlays(new)).await?;
-    let (_, now) = scene(&api).map_err(IntoResponse::into_response)?;
+    let (_, now) = scene(&api).ok_or_else(ending)?;
     Ok(Json(now))
 }
 
@@ -327,11 +327,8 @@ async fn air(State(api): State<Api>) -> Result<Response, Response> {
     Ok(Json(json!({"air": status.air, "since": status.since})).into_response())
 }
 
-async fn put_air(
-    State(api): State<Api>,
-    body: Result<Json<Air>, JsonRejection>,
-) -> Result<Response, Response> {
-    let Json(Air { air: wish }) = body.map_err(|e| unread(&e))?;
+async fn put_air(State(api): State<Api>, body: Body<Air>) -> Result<Response, Response> {
+    let Air { air: wish } = read(body)?;
     let command = match wish {
         Wish::Live => Command::GoLive,
         Wish::Off => Command::EndLive,

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Api, refusal, say, unread};
+use super::{Api, Body, Segment, read, refusal, say};
 use crate::{
     audience::{Ban, End, Transport, Visit, csv},
     error::StudioError,
@@ -36,7 +36,7 @@ async fn viewers(State(api): State<Api>) -> Json<Vec<ViewerRow>> {
     Json(api.audience.viewers().iter().map(ViewerRow::from).collect())
 }
 
-async fn kick(State(api): State<Api>, Path(id): Path<String>) -> Response {
+async fn kick(State(api): State<Api>, Segment(id): Segment<String>) -> Response {
     // What is no number is no viewer either.
     if id.parse().is_ok_and(|id| api.audience.kick(id)) {
         return StatusCode::NO_CONTENT.into_response();
@@ -58,7 +58,7 @@ async fn command(api: &Api, command: Command) -> Response {
     }
 }
 
-async fn ban(State(api): State<Api>, Path(id): Path<String>) -> Response {
+async fn ban(State(api): State<Api>, Segment(id): Segment<String>) -> Response {
     match id.parse() {
         Ok(id) => command(&api, Command::Ban(id)).await,
         Err(_) => unknown(),
@@ -72,14 +72,10 @@ struct Note {
     note: String,
 }
 
-async fn note(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    body: Result<Json<Note>, JsonRejection>,
-) -> Response {
-    let note = match body {
-        Ok(Json(body)) => body.note,
-        Err(e) => return unread(&e),
+async fn note(State(api): State<Api>, Segment(id): Segment<String>, body: Body<Note>) -> Response {
+    let note = match read(body) {
+        Ok(body) => body.note,
+        Err(refusal) => return refusal,
     };
     match id.parse() {
         Ok(id) => command(&api, Command::Note(id, note)).await,
@@ -106,7 +102,7 @@ async fn bans(State(api): State<Api>) -> Json<Vec<BanRow>> {
     Json(api.audience.bans().into_iter().map(row).collect())
 }
 
-async fn unban(State(api): State<Api>, Path(address): Path<String>) -> Response {
+async fn unban(State(api): State<Api>, Segment(address): Segment<String>) -> Response {
     match address.parse() {
         Ok(address) => command(&api, Command::Unban(address)).await,
         Err(_) => say(

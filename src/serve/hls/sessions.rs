@@ -199,7 +199,7 @@ mod tests {
     fn rig(left: u64, forgotten: u64) -> (Sessions, Audience, mpsc::UnboundedReceiver<u64>) {
         let (tell, told) = mpsc::unbounded_channel();
         let audience = Audience::new(move |change| {
-            if let Change::Left(id) = change {
+            if let Change::Left(id, _) = change {
                 let _ = tell.send(id);
             }
         });

@@ -89,13 +89,13 @@ impl Rig {
     pub(in crate::serve) async fn joined(&mut self) -> crate::audience::Viewer {
         match self.change().await {
             Change::Joined(viewer) => viewer,
-            other @ (Change::Noted(_) | Change::Left(_) | Change::Bans(_)) => panic!("{other:?}"),
+            other @ (Change::Noted(_) | Change::Left(..) | Change::Bans(_)) => panic!("{other:?}"),
         }
     }
 
     pub(in crate::serve) async fn left(&mut self) -> u64 {
         match self.change().await {
-            Change::Left(id) => id,
+            Change::Left(id, _) => id,
             other @ (Change::Joined(_) | Change::Noted(_) | Change::Bans(_)) => panic!("{other:?}"),
         }
     }

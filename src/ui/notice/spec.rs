@@ -235,6 +235,10 @@ pub fn spec(error: &SpecError) -> Notice {
             fill(gettext("“{name}” is not a host name."), &[("name", name)]),
             gettext("Write it as in live.example.org, without https:// and port."),
         ),
+        SpecError::ShortPassword => Notice::new(
+            gettext("The password for remote controls is too short."),
+            gettext("Give one of at least 6 characters, or none: then one is made."),
+        ),
         SpecError::Conflict(one, other) => Notice::new(
             fill(
                 gettext("{one} and {other} exclude each other."),

@@ -215,6 +215,9 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
         embed: vec![],
         api_token: "token".into(),
         sharing: Default::default(),
+        read_token: None,
+        token_file: None,
+        obs: None,
         outputs,
         now_playing: None,
     })
