@@ -26,12 +26,23 @@ class Story:
         self.others = []
 
     def __enter__(self):
-        self.ui = UI(self.app.pid, timeout=60)
-        self.ui.find("button", re.compile("^Go live"))
-        # A key that is pressed before would reach nobody.
-        self.ui.wait(self._active, "the window to have the focus")
-        self.address = self.ui.wait(self._address, "the address")
+        try:
+            self.ui = UI(self.app.pid, timeout=60)
+            self.ui.find("button", re.compile("^Go live"))
+            # A key that is pressed before would reach nobody.
+            self.ui.wait(self._active, "the window to have the focus")
+            self.address = self.ui.wait(self._address, "the address")
+        except BaseException:
+            # Nobody leaves what was not entered.
+            self._end()
+            raise
         return self
+
+    def _end(self):
+        for process in [*self.others, self.app]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def __exit__(self, kind, error, trace):
         try:
@@ -42,10 +53,7 @@ class Story:
             self.shot("failed")
             print(self.ui.tree(), file=sys.stderr)
         finally:
-            for process in [*self.others, self.app]:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+            self._end()
 
     def _quit(self):
         """Leaves by the keyboard. A key that is pressed while the window manager moves the focus reaches nobody."""
