@@ -252,6 +252,40 @@ fn the_page_is_used_by_keyboard_and_named_for_screen_readers() {
     aerial.stop();
 }
 
+/// A browser that plays nothing before somebody has pressed something.
+const STRICT: &str = "const play = HTMLMediaElement.prototype.play; let allowed = false; \
+    addEventListener('click', () => { allowed = true; }, true); \
+    Object.defineProperty(HTMLMediaElement.prototype, 'autoplay', { set() {} }); \
+    HTMLMediaElement.prototype.play = function() { return allowed ? play.call(this) : \
+      Promise.reject(new DOMException('not yet', 'NotAllowedError')); };";
+
+#[test]
+fn where_a_browser_plays_nothing_unasked_the_page_asks() {
+    let story = "where_a_browser_plays_nothing_unasked_the_page_asks";
+    if !have(story, browser::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(SMALL);
+    // The newest picture stands there meanwhile.
+    let options = ["--picture", "--init", STRICT];
+    let mut page = Browser::open(&aerial.link("/"), &options);
+    page.wait_first_frame();
+    wait_state(&mut page, "blocked");
+    assert_eq!(
+        page.ask("document.getElementById('again').textContent"),
+        "Play"
+    );
+    assert_eq!(page.ask("document.getElementById('still').width"), 320);
+    press_again(&mut page);
+    wait_state(&mut page, "live");
+    assert_eq!(
+        page.ask("document.getElementById('how').textContent"),
+        "by WebRTC"
+    );
+    clean(page);
+    aerial.stop();
+}
+
 /// Answers what the page asks for a session of WebRTC with this status.
 fn answering(status: u16) -> String {
     format!(

@@ -164,7 +164,7 @@ fn a_way_without_an_answer_is_given_up_and_meanwhile_there_is_a_picture() {
         ),
         json!([320, ""])
     );
-    assert_eq!(page.ask(HOW), "by HTTP");
+    assert_eq!(page.ask(HOW), "by plain HTTP");
     assert_eq!(page.ask(MOVES), json!(320));
     page.finish();
     aerial.stop();
