@@ -9,8 +9,8 @@ use crate::{
     rig::{Aerial, have_alone, viewers},
 };
 
-/// Notes each picture that is shown: when it was made, in ms, and how many were shown by then; and whether there is
-/// sound.
+/// Notes each picture that is shown: when it was made, in ms, how many were decoded by then, and its width; and whether
+/// there is sound. (How many are shown depends on how busy the computer is.)
 const NOTE: &str = "(() => {
     const video = document.querySelector('video');
     const note = window.note = { pictures: [], loud: 0, silent: 0 };
@@ -18,7 +18,7 @@ const NOTE: &str = "(() => {
     const shown = (_, m) => {
         if (last !== null) ms += ((m.rtpTimestamp - last) | 0) / 90;
         last = m.rtpTimestamp;
-        note.pictures.push([ms, m.presentedFrames, m.width]);
+        note.pictures.push([ms, video.getVideoPlaybackQuality().totalVideoFrames, m.width]);
         video.requestVideoFrameCallback(shown);
     };
     video.requestVideoFrameCallback(shown);

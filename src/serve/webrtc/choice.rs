@@ -24,7 +24,7 @@ use crate::encode::Size;
 /// A frame that waits this long to be sent is one of a picture too large for the line, if the estimate says so too.
 pub(super) const LATE: Duration = Duration::from_millis(400);
 /// And if it waits this long, whatever the estimate says, which is taken twice a second.
-const TOO_LATE: Duration = Duration::from_millis(800);
+pub(super) const TOO_LATE: Duration = Duration::from_millis(800);
 /// An estimate of less than this share of the need says it clearly.
 const FAR_BELOW: f64 = 0.7;
 /// The same in a trial, or where the estimate says it clearly.
@@ -44,7 +44,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const LONGEST_BREAK: Duration = Duration::from_secs(12);
 /// Where nothing is known of the line, each question is a trial, and disturbs.
 const BLIND_PAUSE: Duration = Duration::from_secs(60);
-/// Lost for this long, this share says that the line is too narrow, where there is no estimate.
+/// Lost for this long, this share is more than repeats make good; of the small picture less is lost. It is also the sign of
+/// a narrow line where there is no estimate.
 const LOSSY: (Duration, f32) = (Duration::from_secs(3), 0.1);
 /// From the small picture to when an estimate that is too low for it is doubted, at first; doubling, up to this.
 const DOUBT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
@@ -161,6 +162,7 @@ impl Choice {
             State::Full { trial } => self.full(signs, trial, needs, now),
             State::Low { ask_at } if now < ask_at => Act::Stay,
             State::Low { .. } if signs.queue > CALM => Act::Stay,
+            State::Low { .. } if signs.estimate.is_some_and(|bits| bits < needs.low) => Act::Stay,
             State::Low { .. } if signs.estimate.is_none() => self.try_full(now),
             State::Low { .. } => {
                 let answer_at = now + ANSWER;
@@ -172,7 +174,9 @@ impl Choice {
             State::Asking { .. } => {
                 let enough = needs.full as f64 * MARGIN;
                 match signs.estimate {
-                    Some(bits) if bits as f64 >= enough => self.try_full(now),
+                    Some(bits) if bits as f64 >= enough && signs.loss < LOSSY.1 => {
+                        self.try_full(now)
+                    }
                     Some(_) | None => self.carries_less(now),
                 }
             }
@@ -221,7 +225,7 @@ impl Choice {
 
     fn is_lossy(&mut self, signs: Signs, now: Instant) -> bool {
         let (long, share) = LOSSY;
-        if signs.estimate.is_some() || signs.loss < share {
+        if signs.loss < share {
             self.lossy_since = None;
             return false;
         }
@@ -352,6 +356,7 @@ mod tests {
         let mut line = Line::new();
         line.pass(33, signs(400, 300_000));
         assert_eq!(line.pass(60_000, signs(300, 800_000)), []);
+        assert_eq!(line.pass(60_000, signs(0, 300_000)), []);
         assert_eq!(line.pass(33, signs(0, 800_000)), [Act::Ask]);
         assert_eq!(line.pass(33, signs(300, 800_000)), [Act::Rest]);
     }
@@ -384,6 +389,19 @@ mod tests {
         assert_eq!(line.pass(200, blind(0.2)), [DOWN]);
         assert_eq!(line.pass(59_000, blind(0.0)), []);
         assert_eq!(line.pass(2000, blind(0.0)), [UP]);
+    }
+
+    #[test]
+    fn while_very_much_is_lost_the_picture_is_small_whatever_the_line_carries() {
+        let mut line = Line::new();
+        let lossy = |loss| Signs {
+            loss,
+            ..signs(0, 9_000_000)
+        };
+        assert_eq!(line.pass(60_000, lossy(0.06)), []);
+        assert_eq!(line.pass(4000, lossy(0.15)), [DOWN]);
+        assert_eq!(line.pass(8000, lossy(0.15)), [Act::Ask, Act::Rest]);
+        assert!(line.pass(20_000, lossy(0.0)).contains(&UP));
     }
 
     #[test]

@@ -233,7 +233,9 @@ impl Session {
                     Err(_) => turn.over = true,
                 }
             }
-            Event::KeyframeRequest(_) => turn.wants_key = Some(self.choice.size()),
+            Event::KeyframeRequest(_) if self.may_ask_for_key() => {
+                turn.wants_key = Some(self.choice.size());
+            }
             Event::EgressBitrateEstimate(BweKind::Twcc { can_probe, .. }) => {
                 self.tells_arrival = can_probe;
             }

@@ -105,6 +105,22 @@ async fn a_kicked_viewer_is_told_at_once_and_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn repeats_and_reports_of_every_packet_are_negotiated() {
+    let rig = rig(settings());
+    let (offer, _) = Viewer::new().await.offer();
+    let (id, answer) = rig.leg.accept(offer, who()).await.unwrap();
+    assert!(rig.leg.end(id).await);
+    let (id, offer) = rig.leg.offer(who()).await.unwrap();
+    assert!(rig.leg.end(id).await);
+    for sdp in [answer, offer] {
+        let video = sdp.split("m=").find(|part| part.starts_with("video"));
+        for what in [" rtx/90000", " nack\r", " nack pli", " transport-cc"] {
+            assert!(video.unwrap().contains(what), "{what:?} in {sdp}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lost_packets_are_sent_again() {
     let mut big = settings();
     (big.width, big.height, big.video_bitrate) = (640, 480, 2_000_000);

@@ -17,7 +17,7 @@ use crate::{
     encode::{Codec, Size},
     message::MediaKind,
     serve::webrtc::{
-        choice::{Act, CALM, LATE, Signs, Wish},
+        choice::{Act, CALM, LATE, Signs, TOO_LATE, Wish},
         tracks::Needs,
     },
 };
@@ -25,13 +25,15 @@ use crate::{
 /// Packets that may be sent again, and for how long.
 const REPEATED: (usize, Duration) = (2000, Duration::from_secs(3));
 /// Share of repeats in what is sent.
-const REPEATS_AT_MOST: Option<f32> = Some(0.15);
+const REPEATS_AT_MOST: Option<f32> = Some(0.25);
 /// A millisecond of video: between frames sent together.
 const CATCH_UP_TICKS: u32 = 90;
 
-/// A frame that would wait this long is not sent, nor what follows it up to a key frame. The small picture waits a while
-/// after a change: what was queued of the full one is sent first.
-const LATEST: Duration = Duration::from_millis(1500);
+/// A frame that would wait this long is not sent, nor what follows it up to a key frame. If more waited, the stack would send
+/// faster than the line carries.
+const LATEST: Duration = Duration::from_millis(500);
+/// The same as long as what was queued of the full picture is before the small one.
+const LATEST_AFTER_FULL: Duration = Duration::from_millis(1500);
 
 /// What may be sent next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub(super) struct Lane {
     next: Next,
     /// Of the frames sent.
     size: Size,
+    /// Frames of the other size wait before those of this one.
+    behind: bool,
     /// RTP time of the frame sent last.
     last: Option<u32>,
 }
@@ -66,6 +70,7 @@ impl Lane {
             seq: SeqNo::default(),
             next: if is_video { Next::Key } else { Next::Any },
             size: Size::Full,
+            behind: false,
             last: None,
         }
     }
@@ -86,6 +91,12 @@ impl Session {
     pub(in crate::serve::webrtc) fn needs(&self, size: Size) -> bool {
         let sent = self.video.as_ref().map_or(Size::Full, |lane| lane.size);
         size == sent || size == self.choice.size()
+    }
+
+    /// Whether a key frame would be of use to it: not if it is left out, and all up to the next.
+    pub(super) fn may_ask_for_key(&self) -> bool {
+        let mut lanes = self.video.iter();
+        lanes.any(|lane| lane.next != Next::KeyInTime)
     }
 
     /// The size that it is to get.
@@ -232,11 +243,14 @@ impl Session {
             if frame.size != lane.size && !turns {
                 return false;
             }
+            lane.behind &= queue >= CALM;
             let late = match lane.next {
                 // On the way to the small picture nothing of the full one is added to what waits, and the first small one
                 // passes.
                 _ if wanted == Size::Low && lane.size == Size::Full => !turns && queue >= CALM,
                 Next::KeyInTime => queue >= LATE,
+                Next::Any | Next::Key if lane.size == Size::Full => queue >= TOO_LATE,
+                Next::Any | Next::Key if lane.behind => queue >= LATEST_AFTER_FULL,
                 Next::Any | Next::Key => queue >= LATEST,
             };
             if late {
@@ -250,6 +264,7 @@ impl Session {
             }
             if turns {
                 lane.size = wanted;
+                lane.behind = true;
                 if let Some(guard) = &self.guard {
                     guard.counters().set_low(wanted == Size::Low);
                 }
@@ -260,8 +275,8 @@ impl Session {
         let Some(stream) = api.stream_tx_by_mid(lane.mid, None) else {
             return false;
         };
-        if turns {
-            // Repeats of what the key frame makes needless would only be in its way.
+        if is_video && (turns || lane.last.is_none()) {
+            // Begun anew: repeats of what the key frame makes needless would only be in its way.
             let (packets, age) = REPEATED;
             stream.set_rtx_cache(packets, age, REPEATS_AT_MOST);
         }
