@@ -113,10 +113,10 @@ pub fn hush_panics() {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("<unnamed>");
         let trace = std::backtrace::Backtrace::capture();
-        let text = match trace.status() {
-            std::backtrace::BacktraceStatus::Captured => format!("thread '{name}' {info}\n{trace}"),
-            _ => format!("thread '{name}' {info}"),
-        };
+        let mut text = format!("thread '{name}' {info}");
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            text += &format!("\n{trace}");
+        }
         let _ = writeln!(io::stderr(), "{}", hushed(&text));
     }));
 }

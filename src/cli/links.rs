@@ -83,8 +83,8 @@ pub(super) fn say_links(
             // For a telephone that is held before it; nobody else could read it there.
             let shared = links.iter().find(|_| !studio.address().ip().is_loopback());
             if shared.is_some() && io::stdout().is_terminal() {
-                let others = links.iter().map(|link| studio.watch_link(link, "/"));
-                if let Some(code) = others.last().and_then(|link| drawn(&link)) {
+                let mut others = links.iter().map(|link| studio.watch_link(link, "/"));
+                if let Some(code) = others.next_back().and_then(|link| drawn(&link)) {
                     let _ = writeln!(out, "{code}");
                 }
             }

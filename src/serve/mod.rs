@@ -11,6 +11,7 @@
 //! Live streams are served beside hyper, because a raw socket costs about half as much per viewer as a streaming
 //! body, and because kicking is then a matter of closing it.
 
+mod announce;
 mod api;
 mod claim;
 mod connection;
@@ -54,6 +55,7 @@ use tokio::{
     net::TcpListener,
     runtime::Handle,
     sync::{broadcast, watch},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -134,6 +136,8 @@ struct Shared {
 pub(crate) struct Server {
     address: SocketAddr,
     ended: CancellationToken,
+    /// Tells the network of it.
+    announced: Option<JoinHandle<()>>,
 }
 
 /// A port that is ours, not yet served.
@@ -265,13 +269,29 @@ impl Server {
             passes: serving.passes,
             tls: serving.tls,
         });
+        let announced = (!address.ip().is_loopback()).then(|| {
+            let on_air = serving.on_air.clone();
+            runtime.spawn(announce::run(address, on_air, ended.clone()))
+        });
         runtime.spawn(let_go_off_air(
             serving.on_air,
             serving.audience,
             ended.clone(),
         ));
         runtime.spawn(connection::accept(listener, shared, ended.clone()));
-        Ok(Server { address, ended })
+        Ok(Server {
+            address,
+            ended,
+            announced,
+        })
+    }
+
+    /// End, and wait until the network was told.
+    pub(crate) async fn end(&mut self) {
+        self.ended.cancel();
+        if let Some(announced) = self.announced.take() {
+            let _ = announced.await;
+        }
     }
 
     /// Where it listens.

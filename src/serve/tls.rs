@@ -81,9 +81,9 @@ impl Tls {
         };
         let unread = |path: &Path, e: &dyn std::fmt::Display| problem(path, e.to_string());
         let text = |path: &Path| {
-            fs::read(path).map_err(|e| match e.kind() {
-                ErrorKind::NotFound => problem(path, "there is no such file".into()),
-                _ => unread(path, &e),
+            fs::read(path).map_err(|e| match e.kind() == ErrorKind::NotFound {
+                true => problem(path, "there is no such file".into()),
+                false => unread(path, &e),
             })
         };
         let chain = CertificateDer::pem_slice_iter(&text(certificate)?)

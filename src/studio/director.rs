@@ -29,7 +29,7 @@ pub(super) struct Director {
     pub(super) sources: Sources,
     pub(super) outputs: Outputs,
     pub(super) preview: Option<PreviewPipeline>,
-    pub(super) _server: Server,
+    pub(super) server: Server,
     /// Follows the title of what plays now.
     pub(super) _title: Option<AbortOnDropHandle<()>>,
 }
@@ -344,5 +344,6 @@ impl Director {
         let preview = self.preview.take();
         let _ = tokio::task::spawn_blocking(move || drop(preview)).await;
         self.sources.end_all().await;
+        self.server.end().await;
     }
 }

@@ -317,7 +317,7 @@ impl Studio {
             sources,
             outputs,
             preview: None,
-            _server: server,
+            server,
         };
         let specs = specs(options.video, options.audio);
         handle.spawn(director.run(taken, options.outputs, specs));

@@ -37,6 +37,10 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
             .set_text(&bridge.model().broadcast.link());
         window.toast(&gettext("Link copied"));
     });
+    on.plain("new-link", |window, bridge| {
+        bridge.command(Command::RenewViewerToken);
+        window.toast(&gettext("The old link is not valid any more"));
+    });
     on.plain("dismiss-notice", |_, bridge| {
         bridge.model().broadcast.set_notice("")
     });

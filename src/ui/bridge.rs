@@ -311,8 +311,7 @@ impl Bridge {
     }
 
     fn show_link(&self) {
-        let link = link::of_viewers(&self.studio);
-        self.model.broadcast.set_link(link);
+        link::show(&self.studio, &self.model.broadcast);
     }
 
     fn after_viewers(&self) {

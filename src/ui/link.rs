@@ -6,8 +6,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use gettextrs::gettext;
 use studio::Studio;
 
+use super::{model::Broadcast, words::fill};
+
+/// Tell the model of the link as it is now.
+pub fn show(studio: &Studio, broadcast: &Broadcast) {
+    let shared = !studio.address().ip().is_loopback();
+    broadcast.set_link(of_viewers(studio));
+    broadcast.set_shared(shared);
+    broadcast.set_renewable(shared && studio.viewer_token().is_some());
+    let fingerprint = studio
+        .fingerprint()
+        .map(|f| fill(gettext("Certificate: {fingerprint}"), &[("fingerprint", f)]));
+    broadcast.set_fingerprint(fingerprint.unwrap_or_default());
+}
+
 /// The link that viewers open, with the token that lets them in.
-pub fn of_viewers(studio: &Studio) -> String {
+fn of_viewers(studio: &Studio) -> String {
     let address = studio.address();
     let link = link(address);
     let base = link.trim_end_matches('/');

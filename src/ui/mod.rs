@@ -86,6 +86,7 @@ mod outputs;
 mod overlay_form;
 mod picker;
 mod preview;
+mod qr;
 mod quality;
 mod renderer;
 mod server_card;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The card of this computer's own server: state, link, copy.
+//! The card of this computer's own server: state, link, copy, share.
 
 use adw::subclass::prelude::*;
 use gettextrs::gettext;
@@ -7,7 +7,7 @@ use gtk::{CompositeTemplate, glib, prelude::*};
 
 use super::{
     model::{Air, Broadcast, Tone},
-    words,
+    qr, words,
 };
 
 mod imp {
@@ -24,6 +24,14 @@ mod imp {
         pub link: TemplateChild<gtk::LinkButton>,
         #[template_child]
         pub reach: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub share: TemplateChild<gtk::MenuButton>,
+        #[template_child]
+        pub code: TemplateChild<gtk::Picture>,
+        #[template_child]
+        pub fingerprint: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub renew: TemplateChild<gtk::Button>,
     }
 
     #[glib::object_subclass]
@@ -63,6 +71,28 @@ impl ServerCard {
                 .sync_create()
                 .build();
         }
+        broadcast
+            .bind_property("shared", &*imp.share, "visible")
+            .sync_create()
+            .build();
+        broadcast
+            .bind_property("renewable", &*imp.renew, "visible")
+            .sync_create()
+            .build();
+        broadcast
+            .bind_property("fingerprint", &*imp.fingerprint, "label")
+            .sync_create()
+            .build();
+        broadcast
+            .bind_property("fingerprint", &*imp.fingerprint, "visible")
+            .transform_to(|_, words: String| Some(!words.is_empty()))
+            .sync_create()
+            .build();
+        broadcast
+            .bind_property("link", &*imp.code, "paintable")
+            .transform_to(|_, link: String| Some(qr::code(&link)))
+            .sync_create()
+            .build();
         broadcast
             .bind_property("reach", &*imp.reach, "label")
             .sync_create()

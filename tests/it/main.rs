@@ -150,6 +150,12 @@ mod devices;
 /// Who may watch from other computers.
 mod sharing;
 
+/// Every route, and who is refused there.
+mod walker;
+
+/// Secrets that nobody is told.
+mod canary;
+
 /// Pictures from other programs.
 mod frames;
 

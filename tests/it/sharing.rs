@@ -5,8 +5,10 @@
 
 use std::{
     fs,
+    io::{ErrorKind, Read, Write},
     net::{IpAddr, SocketAddr, UdpSocket},
     os::unix::fs::PermissionsExt,
+    process::Command,
 };
 
 use serde_json::Value;
@@ -14,7 +16,7 @@ use serde_json::Value;
 use crate::{
     http::{self, Reply, Viewer},
     media,
-    rig::{Aerial, Home, have, viewers},
+    rig::{Aerial, Home, LONG, have, viewers},
 };
 
 const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
@@ -267,5 +269,139 @@ fn no_more_viewers_than_the_broadcaster_allows() {
     drop(far);
     aerial.wait_anew("places to become free", |s| viewers(s, "http").len() == 1);
     Viewer::join(there, &path).wait_more(1000);
+    aerial.stop();
+}
+
+#[test]
+fn https_and_http_share_a_port_and_others_are_sent_to_https() {
+    let story = "https_and_http_share_a_port_and_others_are_sent_to_https";
+    if !have(story, &[media::NEEDS, &["curl", "openssl"]].concat()) {
+        return;
+    }
+    let home = Home::new();
+    let certificate = home.path("config/aerial/certificate.pem");
+    let key = home.path("config/aerial/certificate-key.pem");
+    let mut aerial = Aerial::live_in(home, &[SMALL, ALL, &["--tls"]].concat(), None);
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let mode = fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let shown = Command::new("openssl")
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let told = aerial.serving()["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    assert!(shown.trim().ends_with(&told), "{shown} {told}");
+    // Judged by somebody else's eyes: a chain, and the address that was asked for.
+    let curl = |link: &str, more: &[&str]| {
+        let out = Command::new("curl")
+            .args([
+                "-sS",
+                "--max-time",
+                "60",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code} %{redirect_url}",
+                "--cacert",
+            ])
+            .arg(&certificate)
+            .args(more)
+            .arg(link)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).to_string();
+        (
+            String::from_utf8(out.stdout).unwrap().trim().to_string(),
+            said,
+        )
+    };
+    let token = token(&aerial);
+    let (answer, said) = curl(&format!("https://{there}/snapshot.jpg?t={token}"), &[]);
+    assert_eq!(answer, "200", "{said}");
+    assert_eq!(curl(&format!("https://{there}/snapshot.jpg"), &[]).0, "401");
+    let port = there.port();
+    assert_eq!(curl(&format!("https://localhost:{port}/"), &[]).0, "200");
+    for path in ["live.webm", "hls/index.m3u8"] {
+        media::Probe::open(&format!("https://{there}/{path}?t={token}")).wait_packets();
+    }
+    // Without TLS: from here as ever, from elsewhere not.
+    assert_eq!(get(aerial.address(), "/live.webm", &[]).status, 200);
+    let sent = get(there, "/live.webm?t=x", &[]);
+    let to = format!("https://{there}/live.webm?t=x");
+    assert_eq!(
+        (sent.status, sent.header("location")),
+        (308, Some(to.as_str()))
+    );
+    let control = http::request(there, "POST", "/api/v1/viewer-token", &[], b"");
+    assert_eq!(control.status, 403);
+    let foreign = get(there, "/", &[("Host", "evil.example")]);
+    assert_eq!((foreign.status, foreign.header("location")), (403, None));
+    let link = format!("https://{there}/?t={token}");
+    let (answer, _) = curl(&link, &["-D", "-"]);
+    assert!(
+        answer.contains("303") && answer.contains("; Secure"),
+        "{answer}"
+    );
+    aerial.stop();
+}
+
+#[test]
+fn who_says_nothing_holds_no_connection_for_long() {
+    let mut aerial = Aerial::live(&[SMALL, &["--tls"]].concat());
+    let silent = std::net::TcpStream::connect(aerial.address()).unwrap();
+    let mut slow = std::net::TcpStream::connect(aerial.address()).unwrap();
+    let head = "POST /whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
+                Content-Length: 100\r\n\r\nv=0";
+    slow.write_all(head.as_bytes()).unwrap();
+    // A handshake that stops in the middle.
+    let mut half = std::net::TcpStream::connect(aerial.address()).unwrap();
+    half.write_all(&[0x16, 3, 1, 2, 0, 1]).unwrap();
+    for mut stream in [silent, half, slow] {
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let mut answer = vec![];
+        let ended = stream.read_to_end(&mut answer);
+        assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
+        assert!(!answer.starts_with(b"HTTP/1.1 2"));
+    }
+    aerial.stop();
+}
+
+#[test]
+fn the_network_is_told_of_the_page_while_it_is_live_and_shared() {
+    let mut aerial = Aerial::live(&[SMALL, ALL].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let eyes = mdns_sd::ServiceDaemon::new().unwrap();
+    let seen = eyes.browse("_http._tcp.local.").unwrap();
+    let mut name = None;
+    while name.is_none() {
+        // Others may announce pages of theirs.
+        if let mdns_sd::ServiceEvent::ServiceResolved(found) = seen.recv_timeout(LONG).unwrap()
+            && found.get_port() == there.port()
+        {
+            assert!(found.get_fullname().starts_with("Aerial on "), "{found:?}");
+            assert_eq!(found.get_property_val_str("path"), Some("/"));
+            assert!(!format!("{found:?}").contains(&token(&aerial)));
+            name = Some(found.get_fullname().to_string());
+        }
+    }
+    let off = aerial.api_with("PUT", "/api/v1/air", r#"{"air": "off"}"#);
+    assert!(off.status < 300, "{off:?}");
+    loop {
+        if let mdns_sd::ServiceEvent::ServiceRemoved(_, gone) = seen.recv_timeout(LONG).unwrap()
+            && Some(&gone) == name.as_ref()
+        {
+            break;
+        }
+    }
+    eyes.shutdown().unwrap();
     aerial.stop();
 }

@@ -20,9 +20,9 @@ ADDRESS = re.compile(r"https?://[\w.\[\]:-]+")
 class Story:
     """The window of a running program; ends it, and pictures what went wrong."""
 
-    def __init__(self, aerial, shots):
+    def __init__(self, aerial, shots, files=()):
         self.shots = shots
-        self.app = subprocess.Popen([aerial], env={**os.environ, "AERIAL_API_TOKEN": TOKEN})
+        self.app = subprocess.Popen([aerial, *files], env={**os.environ, "AERIAL_API_TOKEN": TOKEN})
         self.others = []
 
     def __enter__(self):

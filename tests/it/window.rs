@@ -78,6 +78,11 @@ fn a_viewer_is_noted_banned_and_let_in_again_from_the_window_and_the_history_is_
 }
 
 #[test]
+fn the_link_is_shared_with_a_code_and_replaced_by_a_new_one_in_the_window() {
+    tell("share.py", &[]);
+}
+
+#[test]
 fn layouts_mixer_and_sources_are_directed_from_the_window_while_live_and_what_is_removed_comes_back()
  {
     tell("direct.py", &[]);

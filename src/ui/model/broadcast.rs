@@ -67,6 +67,15 @@ mod imp {
         /// Where viewers go.
         #[property(get, set)]
         pub link: RefCell<String>,
+        /// Whether others can open it.
+        #[property(get, set)]
+        pub shared: Cell<bool>,
+        /// Whether it carries a token, which another may replace.
+        #[property(get, set)]
+        pub renewable: Cell<bool>,
+        /// The certificate, as a browser shows it; empty without HTTPS.
+        #[property(get, set)]
+        pub fingerprint: RefCell<String>,
         /// Who can open that link.
         #[property(get, set)]
         pub reach: RefCell<String>,
