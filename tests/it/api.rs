@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Programs that look and programs that control: tokens and numbers.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    net::TcpStream,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     http::{self, Reply, Viewer},
-    rig::{Aerial, checkout, id, viewers},
+    rig::{Aerial, Home, checkout, id, viewers},
 };
 
 pub const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
 pub const READ: &str = "canary-of-the-reader";
+const OWN: &str = "canary-of-the-broadcaster";
 
 pub fn small(more: &[&'static str]) -> Vec<&'static str> {
     [SMALL, more].concat()
@@ -269,4 +274,41 @@ fn metrics_tell_of_everything_and_their_counters_never_go_back() {
         }
     }
     aerial.stop();
+}
+
+#[test]
+fn no_token_and_no_password_stands_in_the_log_however_much_it_tells() {
+    let log = HashMap::from([("AERIAL_LOG".to_string(), "trace".to_string())]);
+    let remote = "canary-of-the-remote";
+    let options = [
+        "--read-token",
+        READ,
+        "--obs-websocket",
+        "0",
+        "--obs-password",
+        remote,
+    ];
+    let options = [SMALL, &["--api-token", OWN], &options].concat();
+    let mut aerial = Aerial::live_in(Home::new(), &options, Some(&log));
+    let made = aerial.api_with(
+        "POST",
+        "/api/v1/tokens",
+        r#"{"name": "x", "scope": "read"}"#,
+    );
+    let made = made.json()["token"].as_str().unwrap().to_string();
+    for token in [OWN, READ, &made] {
+        assert_eq!(ask(&aerial, token, "GET", "/metrics", "").status, 200);
+        let request = format!(
+            "GET /api/v1/events?token={token} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            aerial.address()
+        );
+        let socket = TcpStream::connect(aerial.address()).unwrap();
+        assert_eq!(Viewer::start(socket, &request, false).reply.status, 200);
+    }
+    aerial.stop();
+    let said = aerial.said();
+    assert!(said.contains("TRACE"), "it tells much");
+    for secret in [OWN, READ, &made, remote] {
+        assert!(!said.contains(secret), "{secret} stands in the log");
+    }
 }

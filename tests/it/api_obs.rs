@@ -286,6 +286,10 @@ fn without_the_password_a_remote_control_sees_nothing() {
     assert_eq!(remote.answer()["connected"]["negotiatedRpcVersion"], 1);
     // Without a recording that was set up there is none to start.
     assert_eq!(remote.refused("StartRecord", json!({})), 604);
+    // It says good-bye, and is answered.
+    drop(remote.node.stdin.take());
+    // It gave no reason, and gets none; 1006 would be a broken connection.
+    assert_eq!(remote.answer()["closed"], 1005);
     aerial.stop();
 }
 

@@ -224,7 +224,12 @@ impl Session {
         loop {
             let message = match self.socket.recv().await {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over::Gone),
+                Some(Ok(Message::Close(_))) => {
+                    // Reading on answers it.
+                    let _ = tokio::time::timeout(TAKES, self.socket.recv()).await;
+                    return Err(Over::Gone);
+                }
+                Some(Err(_)) | None => return Err(Over::Gone),
                 Some(Ok(message)) => message,
             };
             self.incoming += 1;
