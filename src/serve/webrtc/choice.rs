@@ -75,6 +75,9 @@ pub(super) struct Signs {
     pub(super) estimate: Option<u64>,
     /// Share of packets lost.
     pub(super) loss: f32,
+    /// It ends on this computer: there is no line, and what seems one is that the processor is busy, which a second encoder
+    /// would make worse.
+    pub(super) is_local: bool,
 }
 
 /// What is to be done.
@@ -88,6 +91,8 @@ pub(super) enum Act {
     Rest,
     /// Begin the estimate anew with what the small picture needs.
     Doubt,
+    /// Begin the estimate anew as at first.
+    Trust,
     /// Change over to this size, with its next key frame.
     Turn(Size),
 }
@@ -152,6 +157,9 @@ impl Choice {
 
     /// Draw the consequences of these signs.
     pub(super) fn step(&mut self, signs: Signs, needs: Needs, now: Instant) -> Act {
+        if signs.is_local {
+            return self.local(signs, now);
+        }
         if self.size() == Size::Low && self.is_doubtful(signs, needs, now) {
             return Act::Doubt;
         }
@@ -181,6 +189,19 @@ impl Choice {
                 }
             }
         }
+    }
+
+    fn local(&mut self, signs: Signs, now: Instant) -> Act {
+        if self.wish == Wish::Auto && self.size() == Size::Low {
+            self.state = State::Full { trial: None };
+            return Act::Turn(Size::Full);
+        }
+        let (at, pause) = *self.doubt.get_or_insert((now, DOUBT.0));
+        if now < at || signs.queue < CALM {
+            return Act::Stay;
+        }
+        self.doubt = Some((now + pause, pause));
+        Act::Trust
     }
 
     fn full(&mut self, signs: Signs, trial: Option<Instant>, needs: Needs, now: Instant) -> Act {
@@ -259,7 +280,7 @@ mod tests {
         Signs {
             queue: Duration::from_millis(queue),
             estimate: Some(estimate),
-            loss: 0.0,
+            ..Signs::default()
         }
     }
 
@@ -402,6 +423,23 @@ mod tests {
         assert_eq!(line.pass(4000, lossy(0.15)), [DOWN]);
         assert_eq!(line.pass(8000, lossy(0.15)), [Act::Ask, Act::Rest]);
         assert!(line.pass(20_000, lossy(0.0)).contains(&UP));
+    }
+
+    #[test]
+    fn on_this_computer_there_is_no_line_and_an_estimate_of_one_is_not_believed() {
+        let mut line = Line::new();
+        let here = |queue| Signs {
+            is_local: true,
+            ..signs(queue, 300_000)
+        };
+        assert_eq!(line.pass(60_000, here(0)), []);
+        let acts = line.pass(10_000, here(1000));
+        assert!(acts.iter().all(|act| *act == Act::Trust), "{acts:?}");
+        assert_eq!(acts.len(), 10);
+        assert_eq!(line.choice.wish(Wish::Low, line.now), DOWN);
+        assert_eq!(line.pass(10_000, here(0)), []);
+        line.choice.wish(Wish::Auto, line.now);
+        assert_eq!(line.pass(33, here(0)), [UP]);
     }
 
     #[test]
