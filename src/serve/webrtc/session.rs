@@ -97,6 +97,8 @@ pub(super) struct Session {
     /// Bits per second that the line carries, where the viewer tells what arrives.
     estimate: Option<u64>,
     tells_arrival: bool,
+    /// It is on this computer.
+    is_local: bool,
     loss: f32,
 }
 
@@ -196,6 +198,8 @@ impl Session {
                 Ok(Output::Transmit(t)) => {
                     idle = 0;
                     sent += t.contents.len() as u64;
+                    let to = t.destination.ip();
+                    self.is_local = to == t.source.ip() || to.is_loopback();
                     around.wire.send(t.source, t.destination, &t.contents);
                 }
                 Ok(Output::Event(event)) => self.event(event, around.audience, &mut turn),

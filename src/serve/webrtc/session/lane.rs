@@ -165,6 +165,7 @@ impl Session {
             queue,
             estimate: self.estimate,
             loss: self.loss,
+            is_local: self.is_local,
         };
         let act = self.choice.step(signs, needs, now);
         self.act(act, needs)
@@ -181,6 +182,7 @@ impl Session {
                 // Begun anew, the estimator sends its first bursts.
                 self.rtc.bwe().reset(Bitrate::bps(needs.question()));
             }
+            Act::Trust => self.rtc.bwe().reset(Bitrate::bps(needs.first_estimate())),
             Act::Doubt => {
                 self.look_into_line(needs.narrow());
                 self.rtc.bwe().reset(Bitrate::bps(needs.narrow()));

@@ -132,6 +132,7 @@ impl Session {
             choice: Choice::new(),
             estimate: None,
             tells_arrival: false,
+            is_local: false,
             loss: 0.0,
         })
     }
