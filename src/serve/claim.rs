@@ -36,8 +36,8 @@ pub(super) struct Claim<'a> {
     pub(super) link: Option<&'a str>,
     pub(super) bearer: Option<&'a str>,
     pub(super) cookie: Option<&'a str>,
-    /// A page of another site has a part in it.
-    pub(super) cross_site: bool,
+    /// The browser says that no page of another site leads here. Over plain HTTP it says nothing.
+    pub(super) same_site: bool,
 }
 
 impl<'a> Claim<'a> {
@@ -56,7 +56,7 @@ impl<'a> Claim<'a> {
             link: value(query, "t"),
             bearer: None,
             cookie: None,
-            cross_site: false,
+            same_site: false,
         };
         let mut forwarded = None;
         for (name, value) in headers {
@@ -74,7 +74,7 @@ impl<'a> Claim<'a> {
                 let own = own.find_map(|rest| rest.strip_prefix('='));
                 claim.cookie = claim.cookie.or(own);
             } else if is("sec-fetch-site") {
-                claim.cross_site = value == b"cross-site";
+                claim.same_site = value != b"cross-site";
             } else if is("x-forwarded-for") {
                 // Each proxy adds the one it heard: only the last is from ours.
                 forwarded = text().and_then(|t| t.rsplit(',').next());

@@ -37,8 +37,9 @@ pub(super) fn routes(passes: Passes) -> Router {
         .with_state(passes)
 }
 
-/// The cookie for the token in the link, and on to the page without it.
-pub(super) fn by_link(passes: &Passes, query: &str, secure: bool, cross_site: bool) -> Response {
+/// The cookie for the token in the link, and on to the page without it. `led` is a browser that may come from another
+/// site's page.
+pub(super) fn by_link(passes: &Passes, query: &str, secure: bool, led: bool) -> Response {
     let rest: Vec<_> = query
         .split('&')
         .filter(|p| !p.is_empty() && !p.starts_with("t="))
@@ -47,7 +48,7 @@ pub(super) fn by_link(passes: &Passes, query: &str, secure: bool, cross_site: bo
         true => "/".to_string(),
         false => format!("/?{}", rest.join("&")),
     };
-    let mut response = match (cross_site, to.parse::<HeaderValue>()) {
+    let mut response = match (led, to.parse::<HeaderValue>()) {
         // A browser that was sent by another site's page does not show the new cookie to a redirection, but to a page
         // that ours leads to.
         (true, _) => {

@@ -94,7 +94,8 @@ pub(super) async fn pass(
             Ok(pass) if pass.by_link && path == "/" && request.method() == Method::GET => {
                 let secure = request.extensions().get::<Secure>();
                 let secure = secure.is_some_and(|s| s.0);
-                return enter::by_link(&passes, query, secure, claim.cross_site);
+                let led = accepts_pages(&headers) && !claim.same_site;
+                return enter::by_link(&passes, query, secure, led);
             }
             Ok(_) => (),
             Err(why) if path == "/" && accepts_pages(&headers) => {

@@ -71,6 +71,10 @@ impl ServerCard {
                 .sync_create()
                 .build();
         }
+        // With its token it is longer than the panel is wide.
+        if let Some(label) = imp.link.child().and_downcast::<gtk::Label>() {
+            label.set_ellipsize(gtk::pango::EllipsizeMode::End);
+        }
         broadcast
             .bind_property("shared", &*imp.share, "visible")
             .sync_create()

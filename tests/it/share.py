@@ -49,9 +49,11 @@ with Story(AERIAL, SHOTS, [profile]) as story:
     watch = old.replace("/?", "/live.webm?")
     assert answer(watch) == 200
     assert answer(old.split("?")[0]) == 401
-    ui.click(ui.find(None, re.compile(r"^Viewers")))
+    ui.click(ui.find(None, "Show outputs and viewers"))
+    story.still(ui.find(None, "Share the link"))
     ui.click(ui.find(None, "Share the link"))
     ui.find(None, "QR code of the link")
+    story.still(ui.find("button", "New link"))
     story.shot("share")
     ui.click(ui.find("button", "New link"))
     story.said("The old link is not valid any more")

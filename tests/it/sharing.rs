@@ -6,14 +6,16 @@
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     os::unix::fs::PermissionsExt,
     process::Command,
+    thread,
 };
 
 use serde_json::Value;
 
 use crate::{
+    browser::{self, Browser},
     http::{self, Reply, Viewer},
     media,
     rig::{Aerial, Home, LONG, have, viewers},
@@ -146,11 +148,13 @@ fn a_link_opened_in_a_browser_becomes_a_cookie_and_the_token_is_gone() {
         );
     }
     // A new cookie is not shown to a redirection that another site's page began.
-    let reply = get(there, &link, &[("Sec-Fetch-Site", "cross-site")]);
+    let reply = get(there, &link, &[("Accept", "text/html,*/*")]);
     assert_eq!(
         (reply.status, reply.header("refresh")),
         (200, Some("0;url=/?way=http"))
     );
+    let typed = [("Accept", "text/html"), ("Sec-Fetch-Site", "none")];
+    assert_eq!(get(there, &link, &typed).status, 303);
     // Another name for this computer may be another site's.
     let foreign = [("Host", "evil.example"), ("Cookie", cookie.as_str())];
     assert_eq!(get(there, "/live.webm", &foreign).status, 403);
@@ -158,6 +162,45 @@ fn a_link_opened_in_a_browser_becomes_a_cookie_and_the_token_is_gone() {
         get(aerial.address(), "/live.webm", &foreign[..1]).status,
         403
     );
+    aerial.stop();
+}
+
+/// Another site: a page that leads on by itself.
+fn leading_to(link: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let page =
+        format!("<!doctype html><title>other</title><script>location.replace(\"{link}\")</script>");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
+            let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{page}", page.len());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_browser_follows_the_link_on_another_site_and_plays_without_the_token_in_its_address() {
+    let story =
+        "a_browser_follows_the_link_on_another_site_and_plays_without_the_token_in_its_address";
+    if !have(story, browser::NEEDS) {
+        return;
+    }
+    let mut aerial = Aerial::live(&[SMALL, ALL].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let other = leading_to(&format!("http://{there}/?t={}", token(&aerial)));
+    let mut page = Browser::open(&format!("http://{other}/"), &[]);
+    page.wait_first_frame();
+    assert_eq!(page.ask("location.href"), format!("http://{there}/"));
+    assert_eq!(page.ask("document.cookie"), "", "no script reads it");
+    drop(page);
+    aerial.wait("nobody to be left", |s| {
+        s["viewers"] == serde_json::json!([])
+    });
     aerial.stop();
 }
 
