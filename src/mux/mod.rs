@@ -281,13 +281,21 @@ mod tests {
             assert_eq!(elements(&rig.encoders), [("vp8", 1), ("opus", 1)]);
         }
         let mut last = leases[0].stream().subscribe(Join::NextKey);
-        let picture = *rig.encoders.rungs_of(Format::WebM).first().unwrap();
-        let packets = rig.encoders.lease(picture).unwrap();
-        let mut coded = packets.stream().subscribe(Join::NextKey);
+        let rungs = rig.encoders.rungs_of(Format::WebM);
+        let packets: Vec<_> = rungs
+            .into_iter()
+            .map(|rung| rig.encoders.lease(rung).unwrap())
+            .collect();
+        let coded: Vec<_> = packets
+            .iter()
+            .map(|p| p.stream().subscribe(Join::NextKey))
+            .collect();
         drop((leases, packets));
-        // Both streams end when the muxer and, after it, the encoder have lingered long enough.
+        // All streams end when the muxer and, after it, each encoder have lingered long enough.
         while last.next().await.is_some() {}
-        while coded.next().await.is_some() {}
+        for mut coded in coded {
+            while coded.next().await.is_some() {}
+        }
         assert_eq!(elements(&rig.encoders), []);
     }
 

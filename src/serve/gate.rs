@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     claim::{self, Claim},
     door::{self, is_below},
-    enter,
+    enter, page,
     pass::{NoPass, Passes},
     posts::{self, plain},
 };
@@ -91,7 +91,13 @@ pub(super) async fn pass(
             return response;
         }
         Lock::Watching => match passes.check(&claim) {
-            Ok(pass) if pass.by_link && path == "/" && request.method() == Method::GET => {
+            // In a frame of another site no cookie would come back, so that page keeps the token and sends it along.
+            Ok(pass)
+                if pass.by_link
+                    && path == "/"
+                    && request.method() == Method::GET
+                    && !page::is_embedded(query) =>
+            {
                 let secure = request.extensions().get::<Secure>();
                 let secure = secure.is_some_and(|s| s.0);
                 let led = accepts_pages(&headers) && !claim.same_site;

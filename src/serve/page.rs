@@ -95,10 +95,7 @@ fn policy_for(embed: &[Origin]) -> Option<HeaderValue> {
 /// The watch page, also as it is in other pages: `/?embed`.
 async fn watch_page(State(page): State<Page>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    let embedded = query
-        .split('&')
-        .any(|word| word == "embed" || word.starts_with("embed="));
-    if !embedded {
+    if !is_embedded(&query) {
         return file(HTML, WATCH);
     }
     let mut response = file(HTML, "");
@@ -109,6 +106,12 @@ async fn watch_page(State(page): State<Page>, RawQuery(query): RawQuery) -> Resp
         headers.remove(X_FRAME_OPTIONS);
     }
     response
+}
+
+/// Whether the page is asked for in the form for other sites' pages.
+pub(super) fn is_embedded(query: &str) -> bool {
+    let mut words = query.split('&');
+    words.any(|word| word == "embed" || word.starts_with("embed="))
 }
 
 /// Whether there is something to watch.
