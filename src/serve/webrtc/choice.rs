@@ -214,8 +214,9 @@ impl Choice {
             self.pause = FIRST_PAUSE;
         }
         let late = match signs.estimate {
-            _ if on_trial => TRIAL_LATE,
+            Some(bits) if bits > needs.full && on_trial => LATE,
             Some(bits) if bits > needs.full => TOO_LATE,
+            _ if on_trial => TRIAL_LATE,
             Some(bits) if (bits as f64) < needs.full as f64 * FAR_BELOW => TRIAL_LATE,
             Some(_) | None => LATE,
         };

@@ -95,7 +95,7 @@ fn a_trial_that_fails_makes_the_next_one_later_until_one_succeeds() {
     }
     assert_eq!(pauses, [6, 11, 13, 13]);
     while !line.pass(33, signs(0, 9_000_000)).contains(&UP) {}
-    assert_eq!(line.pass(6000, signs(250, 9_000_000))[0], DOWN);
+    assert_eq!(line.pass(6000, signs(450, 9_000_000))[0], DOWN);
     while !line.pass(33, signs(0, 9_000_000)).contains(&UP) {}
     assert_eq!(line.pass(6000, signs(0, 9_000_000)), []);
     assert_eq!(line.pass(33, signs(400, 1_000_000)), [DOWN]);
