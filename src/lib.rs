@@ -56,7 +56,7 @@
 //! GStreamer streaming threads (inside pipelines); the tokio runtime owned by `Studio`; the WebRTC thread; the thread that
 //! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
 //! encoders at the start; the device watch; one per captured X11 screen, certain microphone and standard input; short ones
-//! that start and end outputs; and in the window the GTK main thread and one that brings it the events.
+//! that start and end outputs; one that speaks mDNS while a shared broadcast is live; and in the window the GTK main thread and one that brings it the events.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
