@@ -50,10 +50,13 @@ impl Pumps {
     }
 }
 
+type Door<W> = UnboundedSender<Viewer<W>>;
+
 /// Sends in all formats. Its tasks run only while they have viewers.
 pub(in crate::serve) struct Pump<W> {
     shares: usize,
-    running: Mutex<HashMap<(Format, usize), UnboundedSender<Viewer<W>>>>,
+    /// Where newcomers are handed to, by format and number of the share.
+    running: Mutex<HashMap<(Format, usize), Door<W>>>,
     ended: CancellationToken,
 }
 
