@@ -105,6 +105,8 @@ fn live(line: &Line) -> Aerial {
         "2000k",
         "--listen",
         &format!("{}:0", line.here()),
+        // The line is looked at here, not the link.
+        "--open",
     ])
 }
 

@@ -122,6 +122,10 @@ impl Work<'_> {
         let context = self.context;
         let mut hold = context.hold.clone();
         let mut held = *hold.borrow_and_update();
+        if held {
+            // Told before it had begun, or before the encoders were restarted.
+            context.tell(OutputState::Paused);
+        }
         let tracks = tape.tracks();
         let mut edit = Edit::new(tracks.len(), self.split, held);
         let mut last_moved = Instant::now();
