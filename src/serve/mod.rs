@@ -136,8 +136,8 @@ struct Shared {
 pub(crate) struct Server {
     address: SocketAddr,
     ended: CancellationToken,
-    /// Tells the network of it.
-    announced: Option<JoinHandle<()>>,
+    /// What has something to say at the end: the network is told of it, and remote controls.
+    farewells: Vec<JoinHandle<()>>,
 }
 
 /// A port that is ours, not yet served.
@@ -243,11 +243,12 @@ impl Server {
                 gate::pass,
             ));
         let ended = CancellationToken::new();
+        let mut farewells = vec![];
         if let Some((Bound(listener, address), password)) = serving.obs.take() {
             let listener =
                 TcpListener::from_std(listener).map_err(|e| ServeError::remotes(address, &e))?;
             let remote = obs::Remote::new(&serving, password);
-            runtime.spawn(obs::serve(listener, remote, ended.clone()));
+            farewells.push(runtime.spawn(obs::serve(listener, remote, ended.clone())));
         }
         let hls = Hls::start(
             runtime,
@@ -269,10 +270,10 @@ impl Server {
             passes: serving.passes,
             tls: serving.tls,
         });
-        let announced = (!address.ip().is_loopback()).then(|| {
+        if !address.ip().is_loopback() {
             let on_air = serving.on_air.clone();
-            runtime.spawn(announce::run(address, on_air, ended.clone()))
-        });
+            farewells.push(runtime.spawn(announce::run(address, on_air, ended.clone())));
+        }
         runtime.spawn(let_go_off_air(
             serving.on_air,
             serving.audience,
@@ -282,15 +283,15 @@ impl Server {
         Ok(Server {
             address,
             ended,
-            announced,
+            farewells,
         })
     }
 
-    /// End, and wait until the network was told.
+    /// End, and wait until the network and remote controls were told.
     pub(crate) async fn end(&mut self) {
         self.ended.cancel();
-        if let Some(announced) = self.announced.take() {
-            let _ = announced.await;
+        for farewell in self.farewells.drain(..) {
+            let _ = farewell.await;
         }
     }
 

@@ -35,6 +35,8 @@ use recorder::Recorded;
 
 /// Remote controls at one time, those that did not say who they are among them.
 const MOST: usize = 16;
+/// At the end, a client that takes nothing is waited for no longer.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Events that a client may be behind before it is let go.
 const WAITING: usize = 256;
 /// A request has some hundred bytes; a batch more.
@@ -108,7 +110,7 @@ impl Processor {
     }
 }
 
-/// Accept remote controls until the server ends.
+/// Accept remote controls until the server ends and those there are were told.
 pub(super) async fn serve(listener: TcpListener, remote: Remote, ended: CancellationToken) {
     let remote = Arc::new(remote);
     let told = broadcast::Sender::<Arc<Told>>::new(WAITING);
@@ -159,6 +161,8 @@ pub(super) async fn serve(listener: TcpListener, remote: Remote, ended: Cancella
             }
         });
     }
+    // Each holds its place until it has said good-bye.
+    let _ = tokio::time::timeout(FAREWELL, places.acquire_many(MOST as u32)).await;
     follow.abort();
 }
 

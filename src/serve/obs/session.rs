@@ -67,14 +67,12 @@ pub(super) async fn converse(socket: WebSocket, visit: Visit) {
     };
     let over = tokio::select! {
         over = session.run(visit.told) => over,
-        () = visit.ended.cancelled() => {
-            if session.wanted & intent::GENERAL != 0 {
-                let told = Told::new(intent::GENERAL, "ExitStarted", json!({}));
-                let _ = session.send(op::EVENT, &told.message()).await;
-            }
-            Over::Closed(Close::Ended)
-        }
+        () = visit.ended.cancelled() => Over::Closed(Close::Ended),
     };
+    if matches!(over, Over::Closed(Close::Ended)) && session.wanted & intent::GENERAL != 0 {
+        let told = Told::new(intent::GENERAL, "ExitStarted", json!({}));
+        let _ = session.send(op::EVENT, &told.message()).await;
+    }
     if let Over::Closed(why) = over {
         let frame = CloseFrame {
             code: why as u16,
