@@ -25,6 +25,7 @@
 //! | [`hush`] | secrets are left out of every log, GStreamer's too |
 //! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
 //! | `plugins` | GStreamer elements that are part of this program |
+//! | `helper` | threads that their owner waits for |
 //!
 //! # How a picture travels
 //!
@@ -56,7 +57,8 @@
 //! GStreamer streaming threads (inside pipelines); the tokio runtime owned by `Studio`; the WebRTC thread; the thread that
 //! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
 //! encoders at the start; the device watch; one per captured X11 screen, certain microphone and standard input; short ones
-//! that start and end outputs; one that speaks mDNS while a shared broadcast is live; and in the window the GTK main thread and one that brings it the events.
+//! that start and end outputs; one that speaks mDNS while a shared broadcast is live; and in the window the GTK main thread
+//! and one that brings it the events.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -65,6 +67,7 @@ pub mod audience;
 pub mod encode;
 pub mod error;
 pub mod fanout;
+mod helper;
 pub mod hush;
 pub mod message;
 pub mod mux;

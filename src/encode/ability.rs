@@ -9,23 +9,17 @@ use std::{
     sync::{
         Arc, LazyLock, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::{self, RecvTimeoutError},
     },
-    thread::JoinHandle,
-    time::Duration,
 };
 
 use gst::prelude::*;
 use parking_lot::Mutex;
 
 use super::{CODECS, Codec, EncodeSettings, Encoder, Fill, Place, Stills};
-use crate::{error::SpecError, message::MediaKind};
+use crate::{error::SpecError, helper::Helper, message::MediaKind};
 
 /// An encoder that has given nothing by then hangs.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
-
-/// How long the end of the program waits for the trial that is under way: usually it takes a tenth of a second.
-const LAST_TRIAL: Duration = Duration::from_secs(2);
 
 /// Why an encoder cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,45 +133,34 @@ pub(super) fn seems_able(codec: &'static Codec) -> bool {
 /// what is returned ends it.
 pub(crate) fn find_out(done: impl FnOnce() + Send + 'static) -> Trials {
     let ended = Arc::new(AtomicBool::new(false));
-    let (running, over) = mpsc::channel::<()>();
     let end = ended.clone();
-    let tried = std::thread::Builder::new()
-        .name("abilities".into())
-        .spawn(move || {
-            let _running = running;
-            for codec in CODECS {
-                if end.load(Relaxed) {
-                    return;
-                }
-                ability(codec);
+    let tried = Helper::start("abilities", move || {
+        for codec in CODECS {
+            if end.load(Relaxed) {
+                return;
             }
-            done();
-        });
+            ability(codec);
+        }
+        done();
+    });
     if let Err(e) = &tried {
         tracing::warn!(error = %e, "the encoders are tried when they are needed");
     }
     Trials {
         ended,
-        over: Mutex::new(over),
-        thread: tried.ok(),
+        _helper: tried.ok(),
     }
 }
 
-/// Encoders being tried. None is left running when the program ends: their libraries are taken down then.
+/// Encoders being tried, until this is dropped.
 pub(crate) struct Trials {
     ended: Arc<AtomicBool>,
-    /// Closes when the thread has nothing more to do.
-    over: Mutex<mpsc::Receiver<()>>,
-    thread: Option<JoinHandle<()>>,
+    _helper: Option<Helper>,
 }
 
 impl Drop for Trials {
     fn drop(&mut self) {
         self.ended.store(true, Relaxed);
-        let hangs = self.over.get_mut().recv_timeout(LAST_TRIAL) == Err(RecvTimeoutError::Timeout);
-        if let (false, Some(thread)) = (hangs, self.thread.take()) {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
-    thread,
     time::Duration,
 };
 
@@ -18,7 +17,7 @@ use super::{
     Device,
     choice::{Memory, Present},
 };
-use crate::message::MediaKind;
+use crate::{helper::Helper, message::MediaKind};
 
 /// How often the system is asked for its default microphone while somebody wants just that: GStreamer does not tell
 /// when another one is chosen.
@@ -42,6 +41,7 @@ struct Inner {
     /// Sources that want the system's default microphone.
     following: Arc<AtomicUsize>,
     stop: mpsc::Sender<Change>,
+    _helper: Helper,
 }
 
 /// What is plugged in.
@@ -86,14 +86,13 @@ impl Watch {
         let poke = stop.clone();
         let following = Arc::new(AtomicUsize::new(0));
         let wanted = following.clone();
-        thread::Builder::new()
-            .name("devices".into())
-            .spawn(move || follow(&poke, &changes, &wanted, &tell))
+        let helper = Helper::start("devices", move || follow(&poke, &changes, &wanted, &tell))
             .expect("a thread can be started");
         Watch(Arc::new(Inner {
             seen,
             following,
             stop,
+            _helper: helper,
         }))
     }
 

@@ -49,7 +49,8 @@ with Story(AERIAL, SHOTS, [profile]) as story:
     watch = old.replace("/?", "/live.webm?")
     assert answer(watch) == 200
     assert answer(old.split("?")[0]) == 401
-    ui.click(ui.find(None, "Show outputs and viewers"))
+    # They are there from the beginning where there is room.
+    ui.toggle(ui.find("button", "Show outputs and viewers"), on=True)
     story.still(ui.find(None, "Share the link"))
     ui.click(ui.find(None, "Share the link"))
     ui.find(None, "QR code of the link")

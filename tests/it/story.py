@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BED = os.path.join(os.path.dirname(HERE), "bed")
 sys.path.insert(0, BED)
 sys.dont_write_bytecode = True
-from ui import UI, run  # noqa: E402  (the path comes first)
+from ui import UI, UIError, run  # noqa: E402  (the path comes first)
 
 TOKEN = "the-token-of-this-story"
 ADDRESS = re.compile(r"https?://[\w.\[\]:-]+")
@@ -125,7 +125,11 @@ class Story:
         seen = []
 
         def same():
-            seen.append(self.ui.position(node))
+            try:
+                seen.append(self.ui.position(node))
+            except UIError:
+                # What has just been opened has no size yet.
+                return False
             open_popover = self.ui.find_all("button", "Move up") or self.ui.find_all("menu item")
             return not open_popover and len(seen) > 4 and len(set(seen[-4:])) == 1
         self.ui.wait(same, "it to stand still")
