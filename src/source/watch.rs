@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock, Weak,
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
@@ -11,6 +11,7 @@ use std::{
 };
 
 use gst::prelude::*;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
@@ -22,6 +23,19 @@ use crate::{helper::Helper, message::MediaKind};
 /// How often the system is asked for its default microphone while somebody wants just that: GStreamer does not tell
 /// when another one is chosen.
 const DEFAULT_LOOK: Duration = Duration::from_secs(2);
+
+/// Asks the system, from the first use until the program ends. It is never stopped: in `PipeWire`
+/// before 0.3.73 that pulls things from under the thread which is just being told of a change, as it is when a screen is
+/// no longer shared (mended by its commit b0a7e4a2).
+static MONITOR: LazyLock<Mutex<gst::DeviceMonitor>> = LazyLock::new(|| {
+    let monitor = gst::DeviceMonitor::new();
+    monitor.add_filter(Some("Video/Source"), None);
+    monitor.add_filter(Some("Audio/Source"), None);
+    if monitor.start().is_err() {
+        tracing::warn!("no device provider could be started: cameras and microphones are not seen");
+    }
+    Mutex::new(monitor)
+});
 
 /// A device and the element that opens it.
 #[derive(Debug, Clone)]
@@ -79,21 +93,16 @@ impl Drop for Following {
 }
 
 impl Watch {
-    /// Start watching, in a thread of its own: asking the sound server can take its time.
+    /// Start watching, in a thread of its own: asking the sound server can take its time. Who watches already shares it.
     pub fn start() -> Watch {
-        let (stop, changes) = mpsc::channel();
-        let (tell, seen) = watch::channel(None);
-        let poke = stop.clone();
-        let following = Arc::new(AtomicUsize::new(0));
-        let wanted = following.clone();
-        let helper = Helper::start("devices", move || follow(&poke, &changes, &wanted, &tell))
-            .expect("a thread can be started");
-        Watch(Arc::new(Inner {
-            seen,
-            following,
-            stop,
-            _helper: helper,
-        }))
+        static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock();
+        let inner = shared.upgrade().unwrap_or_else(|| {
+            let inner = Arc::new(Inner::start());
+            *shared = Arc::downgrade(&inner);
+            inner
+        });
+        Watch(inner)
     }
 
     /// All devices, once they are known.
@@ -149,6 +158,24 @@ impl Watch {
     }
 }
 
+impl Inner {
+    fn start() -> Inner {
+        let (stop, changes) = mpsc::channel();
+        let (tell, seen) = watch::channel(None);
+        let poke = stop.clone();
+        let following = Arc::new(AtomicUsize::new(0));
+        let wanted = following.clone();
+        let helper = Helper::start("devices", move || follow(&poke, &changes, &wanted, &tell))
+            .expect("a thread can be started");
+        Inner {
+            seen,
+            following,
+            stop,
+            _helper: helper,
+        }
+    }
+}
+
 /// Changes of the list of devices.
 #[derive(Clone)]
 pub(crate) struct Changes(watch::Receiver<Option<Seen>>);
@@ -174,9 +201,7 @@ fn follow(
     following: &AtomicUsize,
     tell: &watch::Sender<Option<Seen>>,
 ) {
-    let monitor = gst::DeviceMonitor::new();
-    monitor.add_filter(Some("Video/Source"), None);
-    monitor.add_filter(Some("Audio/Source"), None);
+    let monitor = MONITOR.lock();
     let poke = poke.clone();
     monitor.bus().set_sync_handler(move |_, message| {
         use gst::MessageView::{DeviceAdded, DeviceChanged, DeviceRemoved};
@@ -188,9 +213,6 @@ fn follow(
         }
         gst::BusSyncReply::Drop
     });
-    if monitor.start().is_err() {
-        tracing::warn!("no device provider could be started: cameras and microphones are not seen");
-    }
     loop {
         let found = merge(monitor.devices().iter().filter_map(look));
         let now = Seen {
@@ -217,7 +239,6 @@ fn follow(
             Ok(Change::Stop) | Err(_) => break,
         }
     }
-    monitor.stop();
     monitor.bus().unset_sync_handler();
 }
 
