@@ -17,6 +17,9 @@ pub enum PortalError {
     /// The person, or the desktop, ended it.
     #[error("The desktop ended the sharing of the screen.")]
     Ended,
+    /// No picture has come so far.
+    #[error("Nothing has changed on the screen so far.")]
+    Still,
     /// The portal sees no camera.
     #[error("The desktop sees no camera.")]
     NoCamera,
@@ -42,6 +45,7 @@ impl Remedy for PortalError {
             PortalError::Refused(_) | PortalError::Ended | PortalError::Failed { .. } => {
                 "Remove the source and add it again to be asked once more.".into()
             }
+            PortalError::Still => "Its picture comes as soon as something does.".into(),
             PortalError::NoCamera => "Plug one in; it is tried again by itself.".into(),
         }
     }

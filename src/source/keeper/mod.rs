@@ -272,7 +272,10 @@ fn retry_in(error: &SourceError, delays: &mut Backoff) -> Option<Duration> {
     match error {
         // Nobody is asked twice; and the rest cannot mend itself.
         SourceError::Portal(
-            PortalError::Refused(_) | PortalError::Ended | PortalError::Failed { .. },
+            PortalError::Refused(_)
+            | PortalError::Ended
+            | PortalError::Still
+            | PortalError::Failed { .. },
         )
         | SourceError::Screen(ScreenError::Outside { .. } | ScreenError::ByName(_)) => None,
         SourceError::Portal(PortalError::Absent(_) | PortalError::NoCamera)

@@ -50,6 +50,7 @@ impl Watcher<'_> {
             STALL
         };
         let mut seen = 0;
+        let still = closing.still();
         let mut watchdog = tokio::time::interval_at(tokio::time::Instant::now() + stall, stall);
         let mut look = tokio::time::interval(LOOK);
         if self.deck.is_some_and(|deck| deck.lock().paused) {
@@ -62,9 +63,14 @@ impl Watcher<'_> {
                         Some(ended) => return ended,
                         None => continue,
                     },
-                    Some(what) => if let Some(error) = self.heard(what, device.as_ref()) {
-                        return Ended::Failed(error);
-                    },
+                    Some(what) => {
+                        if still.is_some() && matches!(what, Said::First(_)) {
+                            self.warn(None);
+                        }
+                        if let Some(error) = self.heard(what, device.as_ref()) {
+                            return Ended::Failed(error);
+                        }
+                    }
                     None => return Ended::Failed(SourceError::Failed {
                         spec: keeper.text(),
                         why: "it ended".into(),
@@ -95,11 +101,20 @@ impl Watcher<'_> {
                 _ = watchdog.tick() => {
                     let now = closing.samples();
                     let quiet = now == std::mem::replace(&mut seen, now);
-                    if quiet && let Some(error) = self.silent(device.as_ref(), closing.quiet()) {
+                    if quiet && now == 0 && still.is_some() {
+                        self.warn(still.as_ref());
+                    } else if quiet && let Some(error) = self.silent(device.as_ref(), closing.quiet()) {
                         return Ended::Failed(error);
                     }
                 },
             }
+        }
+    }
+
+    /// Tell of what does not end it, or that all is well.
+    fn warn(&self, warning: Option<&SourceError>) {
+        for part in &self.keeper.parts {
+            part.voice.warn(warning.cloned());
         }
     }
 
@@ -134,9 +149,7 @@ impl Watcher<'_> {
                 None
             }
             Said::Warning(warning) => {
-                for part in &keeper.parts {
-                    part.voice.warn(warning.clone());
-                }
+                self.warn(warning.as_ref());
                 None
             }
             Said::Over(error) => {
@@ -249,6 +262,10 @@ impl Closing {
 
     fn quiet(&self) -> Option<SourceError> {
         self.0.as_ref().and_then(|o| o.quiet.clone())
+    }
+
+    fn still(&self) -> Option<SourceError> {
+        self.0.as_ref().and_then(|o| o.still.clone())
     }
 
     /// Position and duration.

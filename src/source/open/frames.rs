@@ -99,6 +99,7 @@ fn show(
         samples,
         device: None,
         quiet: None,
+        still: None,
         player: None,
         held,
     }

@@ -57,6 +57,7 @@ pub(super) fn open(spec: &str, seat: &Seat, opening: &Opening) -> Result<Open, S
         samples,
         device: None,
         quiet: None,
+        still: None,
         player: None,
         held: vec![Box::new(Ending {
             staged: Some(staged),

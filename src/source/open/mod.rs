@@ -73,6 +73,8 @@ pub(super) struct Open {
     pub(super) device: Option<Device>,
     /// The error if no sample comes for a while, where that is one.
     pub(super) quiet: Option<SourceError>,
+    /// The warning while the first sample does not come, where that is no error.
+    pub(super) still: Option<SourceError>,
     /// How a file is played.
     pub(super) player: Option<media::Player>,
 }
@@ -182,6 +184,7 @@ fn start(pipeline: Pipeline, samples: Arc<AtomicU64>, spec: &str) -> Result<Open
         samples,
         device: None,
         quiet: None,
+        still: None,
         player: None,
         held: Vec::new(),
     })

@@ -137,10 +137,12 @@ fn by_portal(kinds: Kinds, spec: &str, opening: &Opening) -> Result<Open, Source
     open.quiet = Some(
         PortalError::Failed {
             what: "screen",
-            why: "no picture came".into(),
+            why: "no more pictures come".into(),
         }
         .into(),
     );
+    // Some desktops give a picture only when something changes on the screen, the first one, too.
+    open.still = Some(PortalError::Still.into());
     Ok(open)
 }
 

@@ -128,7 +128,11 @@ impl SourceItem {
             (SourceState::Starting, _) if status.spec == "guest" => {
                 (Tone::Busy, gettext("Waiting for the guest"), String::new())
             }
-            (SourceState::Starting, _) => (Tone::Busy, gettext("Starting…"), String::new()),
+            (SourceState::Starting, Some(warning)) => {
+                let notice = notice::source(warning);
+                (Tone::Busy, notice.what, notice.remedy)
+            }
+            (SourceState::Starting, None) => (Tone::Busy, gettext("Starting…"), String::new()),
             (SourceState::Live, Some(warning)) => {
                 let notice = notice::source(warning);
                 (Tone::Good, notice.what, notice.remedy)

@@ -184,6 +184,10 @@ fn portal(error: &PortalError) -> Notice {
             gettext("The desktop ended the sharing of the screen."),
             gettext("Remove it and add it again to be asked once more."),
         ),
+        PortalError::Still => Notice::new(
+            gettext("Nothing has changed on the screen so far."),
+            gettext("Its picture comes as soon as something does."),
+        ),
         PortalError::NoCamera => Notice::new(
             gettext("The desktop sees no camera."),
             gettext("Plug one in; Aerial tries again by itself."),
