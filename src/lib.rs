@@ -25,6 +25,7 @@
 //! | [`hush`] | secrets are left out of every log, GStreamer's too |
 //! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
 //! | `plugins` | GStreamer elements that are part of this program |
+//! | `fuzzing` | what the fuzzers in `fuzz/` call; only with the feature of that name |
 //! | `helper` | threads that their owner waits for |
 //!
 //! # How a picture travels
@@ -67,6 +68,8 @@ pub mod audience;
 pub mod encode;
 pub mod error;
 pub mod fanout;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod helper;
 pub mod hush;
 pub mod message;

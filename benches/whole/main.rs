@@ -5,6 +5,10 @@
 //! system time of the measured process alone. Each row is the median of several runs; figures depend on the machine,
 //! ratios much less.
 
+#[path = "../../tests/it/crowd.rs"]
+mod crowd;
+mod crowds;
+mod foreign;
 mod formats;
 mod frames;
 mod http;
@@ -32,6 +36,7 @@ fn main() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["role", "webrtc", rest @ ..] => webrtc::viewers(rest),
+        ["role", "foreign"] => foreign::viewers(),
         ["role", "http", rest @ ..] => http::viewers(rest),
         ["role", "bare", rest @ ..] => http::bare_sender(rest),
         _ => {
@@ -44,6 +49,7 @@ fn main() -> Result<()> {
             );
             if wanted("webrtc") {
                 webrtc::bench()?;
+                foreign::bench()?;
             }
             if wanted("http") {
                 http::bench()?;
@@ -60,7 +66,10 @@ fn main() -> Result<()> {
             if wanted("join") {
                 webrtc::bench_join()?;
             }
-            // Ten minutes, so only when named.
+            // Half an hour, and ten minutes: only when named.
+            if args.contains(&"crowds") {
+                crowds::bench()?;
+            }
             if args.contains(&"frames") {
                 frames::bench()?;
             }

@@ -216,7 +216,12 @@ impl Role {
 
     /// What it counted so far.
     pub fn count(&mut self) -> Result<Value> {
-        self.ask.write_all(b"\n")?;
+        self.tell("")
+    }
+
+    /// The same, after it did what it is told.
+    pub fn tell(&mut self, words: &str) -> Result<Value> {
+        writeln!(self.ask, "{words}")?;
         Ok(serde_json::from_str(&self.line()?)?)
     }
 

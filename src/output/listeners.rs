@@ -22,9 +22,9 @@ struct Answer {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Source {
+pub(super) struct Source {
     #[serde(default)]
-    listener: Vec<Listener>,
+    pub(super) listener: Vec<Listener>,
     #[serde(default)]
     listeners: Option<u64>,
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Source {
 }
 
 #[derive(Debug, Deserialize)]
-struct Listener {
+pub(super) struct Listener {
     #[serde(rename = "IP", default)]
     ip: String,
     #[serde(rename = "UserAgent", default)]
@@ -45,7 +45,7 @@ struct Listener {
 
 impl Listener {
     /// Another server that passes the mount on: it is nobody who listens.
-    fn is_relay(&self) -> bool {
+    pub(super) fn is_relay(&self) -> bool {
         self.agent.starts_with("Icecast ")
     }
 }
@@ -115,7 +115,7 @@ async fn follow_one(context: &Context, server: &Admin, format: &str, is_first: b
     }
 }
 
-fn numbers(text: &str) -> Option<MountNumbers> {
+pub(super) fn numbers(text: &str) -> Option<MountNumbers> {
     let source = parse(text);
     Some(MountNumbers {
         listeners: source.listeners?,
@@ -124,7 +124,7 @@ fn numbers(text: &str) -> Option<MountNumbers> {
     })
 }
 
-fn parse(text: &str) -> Source {
+pub(super) fn parse(text: &str) -> Source {
     let answer = from_str::<Answer>(text).ok();
     answer
         .and_then(|a| a.source.into_iter().next())

@@ -7,6 +7,8 @@
 mod address;
 mod context;
 mod drive;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod icecast;
 mod listeners;
 mod numbers;

@@ -19,6 +19,8 @@ mod door;
 mod enter;
 mod facts;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gate;
 mod guests;
 mod hls;

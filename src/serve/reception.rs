@@ -205,7 +205,8 @@ async fn keep(inner: Weak<Inner>, id: SourceId) {
 }
 
 /// For tests: a reception with a director of its own.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "for tests")]
 pub(in crate::serve) mod rig {
     use std::net::{IpAddr, Ipv4Addr};
 

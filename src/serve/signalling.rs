@@ -10,6 +10,8 @@
 //! Our broadcast is one producer, there while on the air. Peers on sockets watch: they may list, listen and start
 //! sessions with it. Those who come with an invitation or the API token may also produce, and become guests.
 
+#[cfg(feature = "fuzzing")]
+pub(in crate::serve) mod floor;
 mod hub;
 mod incoming;
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Profile {
         Profile::parse(&text, &path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Profile, SpecError> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Profile, SpecError> {
         toml::from_str(text).map_err(|e| {
             let line = e
                 .span()

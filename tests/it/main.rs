@@ -14,6 +14,7 @@ mod http;
 mod browser;
 
 /// A private desktop with camera and microphone.
+mod crowd;
 mod desktop;
 
 /// A real Icecast server.

@@ -11,6 +11,7 @@ use std::{
 use socket2::{Domain, Socket, Type};
 
 use crate::{
+    crowd::Crowd,
     http::{self, Viewer},
     icecast::{self, Icecast},
     media::{self, Probe},
@@ -421,5 +422,22 @@ fn who_is_banned_is_gone_and_stays_out_until_let_in_again_and_the_history_tells(
     let line = answered(&aerial, "/live.webm");
     assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
     drop(stays);
+    aerial.stop();
+}
+
+#[test]
+fn viewers_come_and_go_in_every_way_and_nothing_of_them_is_left() {
+    let mut aerial = Aerial::live(SMALL);
+    let crowd = Crowd {
+        address: aerial.address(),
+        token: aerial.token(),
+        pid: aerial.pid(),
+        joins: 100,
+        lasts: Duration::ZERO,
+    };
+    let (before, after) = crowd.run().unwrap();
+    // Threads and descriptors are no more than before, or it would have failed.
+    let grown = after.memory.saturating_sub(before.memory);
+    assert!(grown < 32 << 20, "{before:?}, then {after:?}");
     aerial.stop();
 }

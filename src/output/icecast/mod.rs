@@ -11,6 +11,15 @@
 //! ```
 
 mod dial;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing {
+    /// The head of an answer, and the words of a refusal.
+    pub(in crate::output) fn answer(data: &[u8]) {
+        let _ = super::talk::parse(data);
+        let words = super::talk::in_words(&String::from_utf8_lossy(data));
+        assert!(!words.chars().any(char::is_control), "{words:?}");
+    }
+}
 mod source;
 mod talk;
 mod target;

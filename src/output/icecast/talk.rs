@@ -96,7 +96,7 @@ pub(super) async fn reason(link: &mut dyn Link, answer: Answer) -> String {
 
 /// The text of a small page without its tags; Icecast answers with pages like
 /// `<html>..<body><b>400 - Source does not exist</b></body></html>`.
-fn in_words(page: &str) -> String {
+pub(super) fn in_words(page: &str) -> String {
     let body = page.split_once("<body>").map_or(page, |(_, body)| body);
     let mut words = String::new();
     let mut in_tag = false;

@@ -16,7 +16,9 @@
 mod choice;
 mod feed;
 mod payload;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))]
+#[allow(clippy::unwrap_used, reason = "for tests")]
 pub(in crate::serve) mod rig;
 mod session;
 pub(in crate::serve) mod socket;

@@ -11,6 +11,8 @@
 
 mod easel;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod image;
 mod inbox;
 mod multipart;
