@@ -70,6 +70,9 @@ pub enum Command {
     RenewViewerToken,
     /// Write something about a viewer; empty is nothing.
     Note(ViewerId, String),
+    /// Find out the name of the computer that a viewer comes from: its address is asked about in the network. Done when
+    /// that has begun.
+    LookUp(ViewerId),
     /// Show the program in a sink of this computer, or stop showing it.
     Preview(Option<Preview>),
 }

@@ -153,6 +153,7 @@ mod tests {
             who: Arc::new(who),
             since: UNIX_EPOCH,
             note: "".into(),
+            host: None,
             counters: Arc::new(Counters::default()),
         }
     }

@@ -8,6 +8,7 @@
 mod bans;
 mod counters;
 mod history;
+mod host;
 mod limits;
 mod totals;
 
@@ -104,6 +105,8 @@ pub struct Viewer {
     pub since: SystemTime,
     /// What the broadcaster wrote about it.
     pub note: Arc<str>,
+    /// The name of the computer it comes from, once somebody wanted to know.
+    pub host: Option<Arc<str>>,
     /// Its numbers, as they are now (shared, not a copy).
     pub counters: Arc<Counters>,
 }
@@ -113,7 +116,7 @@ pub struct Viewer {
 pub enum Change {
     /// Came.
     Joined(Viewer),
-    /// Is written about differently.
+    /// Is written about differently, or has a name now.
     Noted(Viewer),
     /// Went, and why.
     Left(ViewerId, End),
@@ -191,6 +194,7 @@ impl Audience {
             who: Arc::new(who),
             since: SystemTime::now(),
             note: "".into(),
+            host: None,
             counters: Arc::default(),
         };
         let entry = Entry {
@@ -323,6 +327,23 @@ impl Audience {
             return false;
         };
         entry.viewer.note = note.into();
+        (self.0.watcher)(Change::Noted(entry.viewer.clone()));
+        true
+    }
+
+    /// The viewer of this number.
+    pub fn viewer(&self, id: ViewerId) -> Option<Viewer> {
+        let list = self.0.list.lock();
+        list.viewers.get(&id).map(|entry| entry.viewer.clone())
+    }
+
+    /// List a viewer with the name of its computer; `false` if there is none of that number.
+    fn found(&self, id: ViewerId, host: Arc<str>) -> bool {
+        let mut list = self.0.list.lock();
+        let Some(entry) = list.viewers.get_mut(&id) else {
+            return false;
+        };
+        entry.viewer.host = Some(host);
         (self.0.watcher)(Change::Noted(entry.viewer.clone()));
         true
     }

@@ -342,6 +342,7 @@ fn refuse(e: &StudioError) -> ExitCode {
         | StudioError::Token { .. }
         | StudioError::NoSuchViewer
         | StudioError::NoAddress
+        | StudioError::NoHost(_)
         | StudioError::NotBanned(_)
         | StudioError::NoSuchOutput(_)
         | StudioError::NotPausable(_)

@@ -61,6 +61,9 @@ pub enum StudioError {
     /// A viewer who comes through somebody else's server.
     #[error("That viewer has no address of its own: it comes through another server.")]
     NoAddress,
+    /// An address of which no name is known.
+    #[error("No name is known for {0}.")]
+    NoHost(std::net::IpAddr),
     /// An address that may watch.
     #[error("{0} is not banned.")]
     NotBanned(std::net::IpAddr),
@@ -114,6 +117,9 @@ impl Remedy for StudioError {
             StudioError::Token { .. } => "Give one with --api-token or AERIAL_API_TOKEN.".into(),
             StudioError::NotPausable(_) => "Only a recording that runs can pause.".into(),
             StudioError::NoAddress => "Kick it, or ban it there.".into(),
+            StudioError::NoHost(_) => {
+                "Its network does not tell one: the address is all there is to know.".into()
+            }
             StudioError::NoSuchViewer
             | StudioError::NotBanned(_)
             | StudioError::NoSuchOutput(_)

@@ -197,6 +197,8 @@ pub struct ViewerRow {
     pub rung: String,
     /// What the broadcaster wrote about it.
     pub note: String,
+    /// The name of the computer it comes from, once it was asked for.
+    pub host: Option<String>,
 }
 
 impl From<&Viewer> for ViewerRow {
@@ -216,6 +218,7 @@ impl From<&Viewer> for ViewerRow {
             dropped: v.counters.dropped(),
             rung: if v.counters.low() { "low" } else { "full" }.into(),
             note: v.note.to_string(),
+            host: v.host.as_deref().map(String::from),
         }
     }
 }

@@ -141,6 +141,16 @@ impl Director {
                 true => Ok(()),
                 false => Err(StudioError::NoSuchViewer),
             },
+            Command::LookUp(id) => {
+                let shared = self.shared.clone();
+                // Takes seconds where nobody answers.
+                tokio::spawn(async move {
+                    if let Err(error) = shared.audience.look_up(id).await {
+                        shared.tell(Event::Refused(error));
+                    }
+                });
+                Ok(())
+            }
             Command::Preview(preview) => self.set_preview(preview).await,
         }
     }

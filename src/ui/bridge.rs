@@ -202,7 +202,7 @@ impl Bridge {
             Event::ViewerNoted(viewer) => {
                 if let Some((_, item)) = find(&model.viewers, |v: &ViewerItem| v.id() == viewer.id)
                 {
-                    item.take_note(&viewer.note);
+                    item.take_words(&viewer);
                 }
             }
             Event::Bans(bans) => {

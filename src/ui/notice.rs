@@ -114,6 +114,13 @@ pub fn studio(error: &StudioError) -> Notice {
             gettext("That viewer has no address of its own: it comes through another server."),
             gettext("Kick it here, or ban it there."),
         ),
+        StudioError::NoHost(address) => Notice::new(
+            fill(
+                gettext("No name is known for {address}."),
+                &[("address", &address.to_string())],
+            ),
+            gettext("Its network does not tell one."),
+        ),
         StudioError::NotBanned(address) => Notice::new(
             fill(
                 gettext("{address} is not banned."),

@@ -45,6 +45,9 @@ pub fn install(on: &Installer) {
     on.with::<(u64, String)>("set-note", |_, bridge, (id, note)| {
         bridge.command(Command::Note(id, note))
     });
+    on.with::<u64>("look-up", |_, bridge, id| {
+        bridge.command(Command::LookUp(id))
+    });
     on.plain("show-bans", |window, bridge| {
         show_bans(window, &bridge.model().bans)
     });

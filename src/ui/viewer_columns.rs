@@ -160,6 +160,7 @@ fn more_cell() -> gtk::SignalListItemFactory {
         let menu = gio::Menu::new();
         for (label, action) in [
             (gettext("Write a note…"), "win.note"),
+            (gettext("Find out its name"), "win.look-up"),
             (gettext("Ban this address"), "win.ban"),
         ] {
             let entry = gio::MenuItem::new(Some(&label), None);

@@ -46,6 +46,15 @@ def main():
         ui.wait(lambda: any("too loud" in name for name in names(ui)), "the note in the list")
         story.shot("noted")
 
+        # What the system knows of that address.
+        try:
+            expected = socket.gethostbyaddr("127.0.0.2")[0] + " (127.0.0.2"
+        except OSError:
+            expected = "No name is known for 127.0.0.2."
+        ui.click(ui.find(None, re.compile("^More about Walkman")))
+        ui.click(ui.find("menu item", re.compile("^Find out")))
+        ui.wait(lambda: any(expected in name for name in names(ui)), expected)
+
         ui.click(ui.find(None, re.compile("^More about Walkman")))
         ui.click(ui.find("menu item", re.compile("^Ban")))
         story.until(lambda: story.status()["viewers"], [])

@@ -5,9 +5,11 @@ use std::{
     cell::Cell,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpStream},
+    process::Command,
     time::Duration,
 };
 
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -357,6 +359,13 @@ fn answered(aerial: &Aerial, path: &str) -> String {
     line
 }
 
+/// What the system calls an address, if anything.
+fn host_of(ip: &str) -> Option<String> {
+    let known = Command::new("getent").args(["hosts", ip]).output().unwrap();
+    let known = String::from_utf8_lossy(&known.stdout);
+    known.split_whitespace().nth(1).map(String::from)
+}
+
 #[test]
 fn who_is_banned_is_gone_and_stays_out_until_let_in_again_and_the_history_tells() {
     let mut aerial = Aerial::live(SMALL);
@@ -370,6 +379,16 @@ fn who_is_banned_is_gone_and_stays_out_until_let_in_again_and_the_history_tells(
     let row = viewer_at(&listed, goes.address()).expect("listed by its address");
     goes.wait_more(10_000);
     let of = |what: &str| format!("/api/v1/viewers/{}/{what}", id(row));
+    let near = viewer_at(&listed, stays.address()).expect("listed by its address");
+    for (row, ip) in [(near, "127.0.0.1"), (row, "127.0.0.2")] {
+        let path = format!("/api/v1/viewers/{}/host", id(row));
+        let found = aerial.api("POST", &path);
+        let told: Value = serde_json::from_slice(&found.body).unwrap();
+        match host_of(ip) {
+            Some(name) => assert_eq!((found.status, &told["host"]), (200, &Value::from(name))),
+            None => assert_eq!(found.status, 404, "{told}"),
+        }
+    }
     let note = aerial.api_with("PUT", &of("note"), r#"{"note": "talks, \"much\""}"#);
     assert_eq!(note.status, 204);
     aerial.wait("the note", |s| {

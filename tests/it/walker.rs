@@ -76,6 +76,7 @@ const ROUTES: &[(&str, &str, Lock)] = &[
     ("/api/v1/viewers/{id}", "delete", Api),
     ("/api/v1/viewers/{id}/ban", "post", Api),
     ("/api/v1/viewers/{id}/note", "put", Api),
+    ("/api/v1/viewers/{id}/host", "post", Api),
     ("/api/v1/viewer-token", "post", Api),
     ("/api/v1/bans", "get", Read),
     ("/api/v1/bans/{address}", "delete", Api),

@@ -212,6 +212,7 @@ fn refusal(error: &StudioError) -> Response {
         StudioError::NoSuchSource(_)
         | StudioError::NoSuchOutput(_)
         | StudioError::NoSuchViewer
+        | StudioError::NoHost(_)
         | StudioError::NotBanned(_) => StatusCode::NOT_FOUND,
         StudioError::NoAddress => StatusCode::CONFLICT,
         StudioError::Spec(_) | StudioError::Logo { .. } => StatusCode::UNPROCESSABLE_ENTITY,

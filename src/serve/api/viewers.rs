@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/api/v1/viewers/{id}", delete(kick))
         .route("/api/v1/viewers/{id}/ban", post(ban))
         .route("/api/v1/viewers/{id}/note", put(note))
+        .route("/api/v1/viewers/{id}/host", post(host))
         .route("/api/v1/bans", get(bans))
         .route("/api/v1/bans/{address}", delete(unban))
 }
@@ -80,6 +81,22 @@ async fn note(State(api): State<Api>, Segment(id): Segment<String>, body: Body<N
     match id.parse() {
         Ok(id) => command(&api, Command::Note(id, note)).await,
         Err(_) => unknown(),
+    }
+}
+
+#[derive(Serialize)]
+struct Host<'a> {
+    host: &'a str,
+}
+
+async fn host(State(api): State<Api>, Segment(id): Segment<String>) -> Response {
+    let Ok(id) = id.parse() else {
+        return unknown();
+    };
+    match api.audience.look_up(id).await {
+        Ok(host) => Json(Host { host: &host }).into_response(),
+        Err(StudioError::NoSuchViewer) => unknown(),
+        Err(error) => refusal(&error),
     }
 }
 

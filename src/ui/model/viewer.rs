@@ -140,17 +140,21 @@ impl ViewerItem {
             .property("format", &who.format)
             .property("since", since.map_or(0, |d| d.as_secs()))
             .build();
-        item.take_note(&viewer.note);
+        item.take_words(viewer);
         item.count(&ViewerRow::from(viewer));
         item
     }
 
-    /// This was written about it.
-    pub fn take_note(&self, note: &str) {
-        self.set_note(note);
-        self.set_place(match note {
-            "" => self.address(),
-            note => format!("{note} – {}", self.address()),
+    /// What was written about it and found out.
+    pub fn take_words(&self, viewer: &Viewer) {
+        self.set_note(&*viewer.note);
+        let address = match &viewer.host {
+            Some(host) => format!("{host} ({})", self.address()),
+            None => self.address(),
+        };
+        self.set_place(match &*viewer.note {
+            "" => address,
+            note => format!("{note} – {address}"),
         });
     }
 
@@ -227,6 +231,7 @@ mod tests {
             dropped: 0,
             rung: String::new(),
             note: String::new(),
+            host: None,
         }
     }
 
