@@ -66,6 +66,8 @@ pub enum Command {
     Ban(ViewerId),
     /// Let an address in again.
     Unban(IpAddr),
+    /// Let others on this network watch, or programs on this computer only: who watches from elsewhere is let go.
+    Share(bool),
     /// Give out another token: the links of before are void, and who watches by them is let go.
     RenewViewerToken,
     /// Write something about a viewer; empty is nothing.
@@ -160,6 +162,8 @@ pub enum Event {
     Bans(Vec<Ban>),
     /// The links of viewers carry another token now.
     ViewerToken,
+    /// Whether others on this network can watch changed.
+    Shared(bool),
     /// Cameras and microphones now plugged in (all of them).
     Devices(Vec<Device>),
     /// Codecs, bitrates, size or rate changed.

@@ -148,6 +148,7 @@ async fn follow(studio: &Studio, duration: Option<Duration>, style: Style) -> Ex
                     | Event::ViewerNoted(_)
                     | Event::Bans(_)
                     | Event::ViewerToken
+                    | Event::Shared(_)
                     | Event::Devices(_)
                     | Event::Abilities
                     | Event::Encoding(_)

@@ -39,12 +39,26 @@ const HEAD_SIZE: usize = 16 << 10;
 /// Unsent bytes the system keeps for a viewer. Small, so that a slow viewer is seen as slow; still 20 Mbit/s at 100 ms.
 const SEND_BUFFER: usize = 256 << 10;
 
-/// Accept connections until the server ends.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: CancellationToken) {
+/// What ends connections.
+#[derive(Clone)]
+pub(super) struct Ends {
+    /// Of programs on this computer.
+    pub(super) here: CancellationToken,
+    /// Of others.
+    pub(super) abroad: CancellationToken,
+}
+
+/// Accept connections until that is to end.
+pub(super) async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    shut: CancellationToken,
+    ends: Ends,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = ended.cancelled() => return,
+            () = shut.cancelled() => return,
         };
         match accepted {
             Ok((socket, peer)) => {
@@ -55,7 +69,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, ended: Ca
                         continue;
                     }
                 };
-                let (shared, ended) = (shared.clone(), ended.clone());
+                let ended = match peer.ip().to_canonical().is_loopback() {
+                    true => ends.here.clone(),
+                    false => ends.abroad.clone(),
+                };
+                let shared = shared.clone();
                 tokio::spawn(async move {
                     tokio::select! {
                         () = begin(socket, peer, room, &shared) => (),

@@ -256,6 +256,7 @@ fn word(event: &Event) -> Option<&'static str> {
         Event::ViewerNoted(_) => "viewer-noted",
         Event::ViewerLeft(..) => "viewer-left",
         Event::ViewerToken => "viewer-token",
+        Event::Shared(_) => "shared",
         Event::Bans(_) => "bans",
         Event::NowPlaying(_) => "now-playing",
         Event::Devices(_) | Event::Encoding(_) | Event::Abilities | Event::Refused(_) => {
@@ -302,6 +303,7 @@ fn data(event: &Event) -> Value {
         Event::ViewerLeft(id, end) => json!({"id": id, "end": end}),
         // Only that there is another: it opens something.
         Event::ViewerToken => json!({}),
+        Event::Shared(on) => json!({ "network": on }),
         Event::Bans(bans) => {
             let all = bans.iter().map(|ban| json!(ban.address));
             json!({"addresses": all.collect::<Vec<_>>()})

@@ -26,6 +26,7 @@ mod guests;
 mod hls;
 mod icy;
 mod keys;
+mod listen;
 mod live;
 mod metrics;
 mod obs;
@@ -61,7 +62,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use api::StatusSource;
+pub(crate) use api::{Reach, StatusSource};
 pub(crate) use keys::Keys;
 pub(crate) use pass::Passes;
 pub(crate) use tls::Tls;
@@ -80,6 +81,7 @@ use crate::{
 use facts::Journal;
 use guests::Guests;
 use hls::Hls;
+use listen::Listening;
 use live::Pumps;
 use reception::Reception;
 use rooms::Rooms;
@@ -105,6 +107,7 @@ pub(crate) struct Serving {
     pub(crate) navigation: Navigation,
     pub(crate) control: Control,
     pub(crate) scene: api::SceneSource,
+    pub(crate) reach: api::ReachSource,
     pub(crate) seats: Seats,
     pub(crate) now_playing: NowPlaying,
     /// Who may watch.
@@ -136,7 +139,9 @@ struct Shared {
 
 /// The running server; ends when dropped.
 pub(crate) struct Server {
-    address: SocketAddr,
+    listening: Listening,
+    passes: Passes,
+    audience: Audience,
     ended: CancellationToken,
     /// What has something to say at the end: the network is told of it, and remote controls.
     farewells: Vec<JoinHandle<()>>,
@@ -204,12 +209,8 @@ impl Server {
         bound: Bound,
         mut serving: Serving,
     ) -> Result<Server, ServeError> {
-        let Bound(listener, address) = bound;
+        let address = bound.address();
         let _inside = runtime.enter();
-        let listener = TcpListener::from_std(listener).map_err(|e| ServeError::Listen {
-            address: address.to_string(),
-            why: e.to_string(),
-        })?;
         let leg = Leg::start(
             serving.encoders.clone(),
             serving.audience.clone(),
@@ -218,7 +219,7 @@ impl Server {
         let guests = Guests::start(reachable(address.ip()))?;
         let reception = Reception::new(
             serving.seats.clone(),
-            guests,
+            guests.clone(),
             serving.control.clone(),
             serving.keys.clone(),
         );
@@ -237,7 +238,7 @@ impl Server {
                 serving.on_air.clone(),
                 serving.audience.clone(),
             ))
-            .merge(whep::routes(leg, serving.on_air.clone()))
+            .merge(whep::routes(leg.clone(), serving.on_air.clone()))
             .merge(whip::routes(reception))
             .merge(signalling.routes())
             .layer(middleware::from_fn_with_state(
@@ -269,21 +270,20 @@ impl Server {
             hls,
             router,
             rooms: Rooms::new(serving.limits),
-            passes: serving.passes,
+            passes: serving.passes.clone(),
             tls: serving.tls,
         });
-        if !address.ip().is_loopback() {
-            let on_air = serving.on_air.clone();
-            farewells.push(runtime.spawn(announce::run(address, on_air, ended.clone())));
-        }
         runtime.spawn(let_go_off_air(
-            serving.on_air,
-            serving.audience,
+            serving.on_air.clone(),
+            serving.audience.clone(),
             ended.clone(),
         ));
-        runtime.spawn(connection::accept(listener, shared, ended.clone()));
+        let listening =
+            Listening::start(bound, shared, serving.on_air, leg, guests, ended.clone())?;
         Ok(Server {
-            address,
+            listening,
+            passes: serving.passes,
+            audience: serving.audience,
             ended,
             farewells,
         })
@@ -292,6 +292,7 @@ impl Server {
     /// End, and wait until the network and remote controls were told.
     pub(crate) async fn end(&mut self) {
         self.ended.cancel();
+        self.listening.shut().await;
         for farewell in self.farewells.drain(..) {
             let _ = farewell.await;
         }
@@ -299,7 +300,28 @@ impl Server {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
+    }
+
+    /// Let the network in, or this computer only. Who watches from elsewhere is let go then.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be, everything is as before.
+    pub(crate) async fn share(&mut self, on: bool) -> Result<(), StudioError> {
+        if on {
+            // Writes a file, the first time.
+            tokio::task::block_in_place(|| self.passes.share())?;
+        }
+        self.listening.share(on).await?;
+        if !on {
+            // WebRTC and HLS hold no connection.
+            self.audience.kick_those(|who| {
+                let local = who.ip().is_some_and(|ip| ip.is_loopback());
+                who.transport != Transport::Icecast && !local
+            });
+        }
+        Ok(())
     }
 }
 

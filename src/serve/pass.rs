@@ -4,7 +4,10 @@
 //! A link carries the token as `?t=`. Opened in a browser it becomes a cookie at once, so that the token stands
 //! neither in the address bar nor in what is sent on. The cookie is made of the token: a new token voids both.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
@@ -31,7 +34,9 @@ struct Inner {
     /// SHA-256 of the password.
     password: Option<[u8; 32]>,
     /// The token is kept for the next start.
-    kept: bool,
+    kept: AtomicBool,
+    /// The broadcaster chose the token.
+    chosen: bool,
     api_token: Secret,
     now: RwLock<Arc<Token>>,
     /// The cookie's name. Cookies do not know ports, so it does: two servers of one computer are two.
@@ -132,7 +137,8 @@ impl Passes {
             Watching::Open => (true, None, None),
             Watching::Invited { token, password } => (false, token.clone(), password.as_ref()),
         };
-        let kept = token.is_none() && shared && !open;
+        let chosen = token.is_some();
+        let kept = !chosen && shared && !open;
         let token = match token {
             Some(token) => token,
             None if kept => Secret::new(settings::viewer_token()?),
@@ -140,8 +146,9 @@ impl Passes {
         };
         Ok(Passes(Arc::new(Inner {
             open,
+            chosen,
             password: password.map(|p| Sha256::digest(p.expose()).into()),
-            kept,
+            kept: AtomicBool::new(kept),
             api_token: Secret::new(api_token),
             now: RwLock::new(Token::new(token)),
             cookie: format!("aerial_{port}"),
@@ -167,9 +174,20 @@ impl Passes {
         (!self.0.open).then(|| token.words.expose().to_string())
     }
 
+    /// It is to be shared: links carry the token that stays good from one broadcast to the next.
+    pub(crate) fn share(&self) -> Result<(), StudioError> {
+        if self.0.open || self.0.chosen || self.0.kept.load(Relaxed) {
+            return Ok(());
+        }
+        let token = Token::new(Secret::new(settings::viewer_token()?));
+        self.0.kept.store(true, Relaxed);
+        *self.0.now.write() = token;
+        Ok(())
+    }
+
     /// Another token: the links and cookies of before are void, and who watches by them is let go.
     pub(crate) fn renew(&self) -> Result<(), StudioError> {
-        let token = match self.0.kept {
+        let token = match self.0.kept.load(Relaxed) {
             true => settings::renew_viewer_token()?,
             false => settings::random()?,
         };

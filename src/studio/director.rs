@@ -131,6 +131,12 @@ impl Director {
                 true => Ok(()),
                 false => Err(StudioError::NotBanned(address)),
             },
+            Command::Share(on) => {
+                self.server.share(on).await?;
+                *self.shared.address.lock() = self.server.address();
+                self.shared.tell(Event::Shared(on));
+                Ok(())
+            }
             Command::RenewViewerToken => {
                 // Writes a file.
                 tokio::task::block_in_place(|| self.shared.passes.renew())?;

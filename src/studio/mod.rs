@@ -29,7 +29,7 @@ use crate::{
         Levels, Program,
         scene::{Layout, Overlays},
     },
-    serve::{Bound, Keys, Passes, Server, Serving, Tls},
+    serve::{Bound, Keys, Passes, Reach, Server, Serving, Tls},
     settings::{Origin, Sharing, tokens::TokenBook},
     source::{
         AudioSpec, Board, Device, Sources, Spec, Surroundings, VideoSpec, Watch, frames::Inboxes,
@@ -97,7 +97,6 @@ struct Inner {
     runtime: Option<Runtime>,
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
-    address: SocketAddr,
     obs_address: Option<SocketAddr>,
     _trials: encode::Trials,
 }
@@ -129,6 +128,8 @@ struct Shared {
     rates: Mutex<Rates>,
     passes: Passes,
     tls: Option<Tls>,
+    /// Where the built-in server listens.
+    address: Mutex<SocketAddr>,
 }
 
 impl Studio {
@@ -204,7 +205,11 @@ impl Studio {
             audience.clone(),
         )?;
         let tls = options.sharing.https.as_ref().map(|https| {
-            let addresses = crate::serve::reachable(bound.address().ip());
+            // Those of the network, too: it may be shared later.
+            let mut addresses = crate::serve::reachable(bound.address().ip());
+            addresses.extend(crate::serve::reachable(
+                std::net::Ipv6Addr::UNSPECIFIED.into(),
+            ));
             Tls::new(https, &addresses, &options.sharing.hosts)
         });
         let tls = tls.transpose()?;
@@ -264,6 +269,7 @@ impl Studio {
             rates: Mutex::default(),
             passes: passes.clone(),
             tls: tls.clone(),
+            address: Mutex::new(bound.address()),
         });
         let on_air = watch::Sender::new(false);
         let server = Server::start(
@@ -295,6 +301,10 @@ impl Studio {
                 passes,
                 limits: options.sharing.limits,
                 tls,
+                reach: Arc::new({
+                    let shared = Arc::downgrade(&shared);
+                    move || shared.upgrade().map(|s| s.reach()).unwrap_or_default()
+                }),
                 scene: Arc::new({
                     let shared = Arc::downgrade(&shared);
                     move || {
@@ -304,7 +314,6 @@ impl Studio {
                 }),
             },
         )?;
-        let address = server.address();
         handle.spawn(tell_devices(Arc::downgrade(&shared), devices));
         handle.spawn(rates::follow(Arc::downgrade(&shared)));
         handle.spawn(tell_title(Arc::downgrade(&shared), now_playing.subscribe()));
@@ -325,7 +334,6 @@ impl Studio {
             runtime: Some(runtime),
             orders,
             shared,
-            address,
             obs_address,
             _trials: trials,
         })))
@@ -363,7 +371,7 @@ impl Studio {
 
     /// Where the built-in server listens.
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        *self.0.shared.address.lock()
     }
 
     /// Addresses at which remote controls made for OBS are let in; none if they are not.
@@ -378,27 +386,12 @@ impl Studio {
 
     /// Addresses under which viewers on this computer (and, if it listens there, on the network) reach the server.
     pub fn links(&self) -> Vec<String> {
-        crate::serve::reachable(self.0.address.ip())
-            .into_iter()
-            .map(|ip| {
-                let secure = self.0.shared.tls.is_some() && !ip.is_loopback();
-                let scheme = if secure { "https" } else { "http" };
-                format!("{scheme}://{}", SocketAddr::new(ip, self.0.address.port()))
-            })
-            .collect()
+        self.0.shared.links()
     }
 
     /// What viewers need to open a path there, with the token where they need it.
     pub fn watch_link(&self, base: &str, path: &str) -> String {
-        let local = url::Url::parse(base).is_ok_and(|url| match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(_)) | None => false,
-        });
-        match self.0.shared.passes.word().filter(|_| !local) {
-            Some(token) => format!("{base}{path}?t={token}"),
-            None => format!("{base}{path}"),
-        }
+        self.0.shared.watch_link(base, path)
     }
 
     /// The token in viewers' links; `None` if everybody may watch.
@@ -534,6 +527,42 @@ fn specs(video: Vec<VideoSpec>, audio: Vec<AudioSpec>) -> Vec<Spec> {
 }
 
 impl Shared {
+    /// Addresses under which viewers reach the server.
+    fn links(&self) -> Vec<String> {
+        let address = *self.address.lock();
+        crate::serve::reachable(address.ip())
+            .into_iter()
+            .map(|ip| {
+                let secure = self.tls.is_some() && !ip.is_loopback();
+                let scheme = if secure { "https" } else { "http" };
+                format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+            })
+            .collect()
+    }
+
+    /// What viewers need to open a path there, with the token where they need it.
+    fn watch_link(&self, base: &str, path: &str) -> String {
+        let local = url::Url::parse(base).is_ok_and(|url| match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(_)) | None => false,
+        });
+        match self.passes.word().filter(|_| !local) {
+            Some(token) => format!("{base}{path}?t={token}"),
+            None => format!("{base}{path}"),
+        }
+    }
+
+    /// Whether others on the network can watch, and the links of the watch page.
+    fn reach(&self) -> Reach {
+        let links = self.links();
+        let links = links.iter().map(|base| self.watch_link(base, "/"));
+        Reach {
+            network: !self.address.lock().ip().is_loopback(),
+            links: links.collect(),
+        }
+    }
+
     fn tell(&self, event: Event) {
         // Nobody listening is nobody's fault.
         let _ = self.events.send(event);

@@ -41,6 +41,9 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
         bridge.command(Command::RenewViewerToken);
         window.toast(&gettext("The old link is not valid any more"));
     });
+    on.with::<bool>("share-network", |_, bridge, on| {
+        bridge.command(Command::Share(on))
+    });
     on.plain("dismiss-notice", |_, bridge| {
         bridge.model().broadcast.set_notice("")
     });

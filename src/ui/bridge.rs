@@ -160,9 +160,7 @@ impl Bridge {
         self.take(Event::Layout(self.studio.layout()));
         self.take(Event::Overlays(self.studio.overlays()));
         self.after_sources();
-        let address = self.studio.address();
         self.show_link();
-        model.broadcast.set_reach(link::reach(address));
     }
 
     fn take(&self, event: Event) {
@@ -209,7 +207,7 @@ impl Bridge {
                 let bans: Vec<_> = bans.into_iter().map(glib::BoxedAnyObject::new).collect();
                 model.bans.splice(0, model.bans.n_items(), &bans);
             }
-            Event::ViewerToken => self.show_link(),
+            Event::ViewerToken | Event::Shared(_) => self.show_link(),
             Event::ViewerLeft(id, _) => {
                 keep(&model.viewers, |item: &ViewerItem| item.id() != id);
                 self.after_viewers();
@@ -239,6 +237,7 @@ impl Bridge {
         let broadcast = &self.model.broadcast;
         broadcast.set_notice(notice::studio(error).text());
         // What was asked for did not come: show what is.
+        self.show_link();
         self.take(Event::Encoding(self.studio.encoding()));
         self.take(Event::Layout(self.studio.layout()));
         self.take(Event::Overlays(self.studio.overlays()));

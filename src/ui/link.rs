@@ -13,6 +13,7 @@ pub fn show(studio: &Studio, broadcast: &Broadcast) {
     let shared = !studio.address().ip().is_loopback();
     broadcast.set_link(of_viewers(studio));
     broadcast.set_shared(shared);
+    broadcast.set_reach(reach(studio.address()));
     broadcast.set_renewable(shared && studio.viewer_token().is_some());
     let fingerprint = studio
         .fingerprint()
@@ -42,7 +43,7 @@ fn link(address: SocketAddr) -> String {
 }
 
 /// Who can open it, as one sentence.
-pub fn reach(address: SocketAddr) -> String {
+fn reach(address: SocketAddr) -> String {
     match address.ip().is_loopback() {
         true => gettext("Opens on this computer only."),
         false => gettext("Opens in this network."),

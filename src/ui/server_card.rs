@@ -23,7 +23,9 @@ mod imp {
         #[template_child]
         pub link: TemplateChild<gtk::LinkButton>,
         #[template_child]
-        pub reach: TemplateChild<gtk::Label>,
+        pub network_row: TemplateChild<adw::ActionRow>,
+        #[template_child]
+        pub network: TemplateChild<gtk::Switch>,
         #[template_child]
         pub share: TemplateChild<gtk::MenuButton>,
         #[template_child]
@@ -98,9 +100,10 @@ impl ServerCard {
             .sync_create()
             .build();
         broadcast
-            .bind_property("reach", &*imp.reach, "label")
+            .bind_property("reach", &*imp.network_row, "subtitle")
             .sync_create()
             .build();
+        self.bind_network(broadcast);
         let update = glib::clone!(
             #[weak(rename_to = card)]
             self,
@@ -109,6 +112,34 @@ impl ServerCard {
         broadcast.connect_air_notify(update.clone());
         broadcast.connect_watching_notify(update);
         self.update(broadcast);
+    }
+
+    /// The switch shows what is, not what was asked for.
+    fn bind_network(&self, broadcast: &Broadcast) {
+        let switch = &*self.imp().network;
+        switch.connect_state_set(glib::clone!(
+            #[weak]
+            broadcast,
+            #[upgrade_or]
+            glib::Propagation::Proceed,
+            move |switch, on| {
+                if broadcast.shared() != on {
+                    let _ = switch.activate_action("win.share-network", Some(&on.to_variant()));
+                    return glib::Propagation::Stop;
+                }
+                glib::Propagation::Proceed
+            }
+        ));
+        let show = glib::clone!(
+            #[weak]
+            switch,
+            move |b: &Broadcast| {
+                switch.set_active(b.shared());
+                switch.set_state(b.shared());
+            }
+        );
+        show(broadcast);
+        broadcast.connect_shared_notify(show);
     }
 
     fn update(&self, broadcast: &Broadcast) {

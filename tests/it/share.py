@@ -39,6 +39,27 @@ profile = os.path.join(FILES, "shared.toml")
 with open(profile, "w") as out:
     out.write('video = ["test"]\nlisten = "0.0.0.0:0"\n')
 
+# From the beginning it is for this computer only; a switch lets the network in.
+with Story(AERIAL, SHOTS) as story:
+    ui = story.ui
+    ui.toggle(ui.find("button", "Show outputs and viewers"), on=True)
+    ui.click(ui.find("button", re.compile("^Go live")))
+    story.until(lambda: story.status()["air"], "live")
+    switch = ui.find("switch", "Share on this network")
+    assert not ui.checked(switch) and link(ui) is None
+    ui.pointer_click(switch)
+    there = ui.wait(lambda: link(ui), "a link with a token")
+    ui.wait(lambda: ui.checked(switch), "the switch to be on")
+    if "127.0.0.1" not in there:
+        assert answer(there.replace("/?", "/live.webm?")) == 200
+    story.said("Opens in this network")
+    story.shot("shared")
+    ui.pointer_click(switch)
+    ui.wait(lambda: link(ui) is None, "the link to be of this computer")
+    story.said("Opens on this computer only")
+    ui.click(ui.find("button", re.compile("^End$")))
+    story.until(lambda: story.status()["air"], "off")
+
 with Story(AERIAL, SHOTS, [profile]) as story:
     ui = story.ui
     old = ui.wait(lambda: link(ui), "a link with a token")

@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
-    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::unix::fs::PermissionsExt,
     process::Command,
     thread,
@@ -18,6 +18,7 @@ use crate::{
     browser::{self, Browser},
     http::{self, Reply, Viewer},
     media,
+    receiver::Receivers,
     rig::{Aerial, Home, LONG, have, viewers},
 };
 
@@ -202,6 +203,106 @@ fn a_browser_follows_the_link_on_another_site_and_plays_without_the_token_in_its
         s["viewers"] == serde_json::json!([])
     });
     aerial.stop();
+}
+
+#[test]
+fn the_network_is_let_in_and_shut_out_while_live_and_nobody_here_notices() {
+    let mut aerial = Aerial::live(&[SMALL, &["--listen", "127.0.0.1:0"]].concat());
+    let Some(there) = from_outside(&aerial) else {
+        return;
+    };
+    let near = Viewer::join(aerial.address(), "/live.webm");
+    near.wait_more(10_000);
+    let receivers = Receivers::start();
+    let close = receivers.join(aerial.address(), "close");
+    assert!(close.wait(LONG, |got| got.video > 10), "{:?}", close.got());
+    let knock = || TcpStream::connect(there).err().map(|e| e.kind());
+    assert_eq!(knock(), Some(ErrorKind::ConnectionRefused));
+    let share = |on: bool| {
+        let body = format!("{{\"network\": {on}}}");
+        let answer = aerial.api_with("PUT", "/api/v1/sharing", &body);
+        assert_eq!(
+            answer.status,
+            200,
+            "{:?}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        let reach = answer.json();
+        assert_eq!(reach["network"], on);
+        assert_eq!(aerial.api("GET", "/api/v1/sharing").json(), reach);
+        let links = reach["links"].as_array().unwrap().clone();
+        let of_there = format!("http://{there}/");
+        links
+            .iter()
+            .filter_map(|l| l.as_str()?.strip_prefix(&of_there).map(String::from))
+            .next()
+    };
+    assert_eq!(
+        aerial.api("GET", "/api/v1/sharing").json()["network"],
+        false
+    );
+    let mut tokens = vec![];
+    for _ in 0..2 {
+        let token = share(true).expect("a link for others");
+        assert!(token.starts_with("?t="), "{token}");
+        assert_eq!(get(there, "/live.webm", &[]).status, 401);
+        let far = Viewer::join(there, &format!("/live.webm{token}"));
+        far.wait_more(10_000);
+        let offer = str0m_offer();
+        let kind = [("Content-Type", "application/sdp")];
+        let answer = http::request(
+            there,
+            "POST",
+            &format!("/whep{token}"),
+            &kind,
+            offer.as_bytes(),
+        );
+        let answer = String::from_utf8_lossy(&answer.body).to_string();
+        assert!(
+            answer.contains(&there.ip().to_string()),
+            "reached there by UDP: {answer}"
+        );
+        assert_eq!(share(false), None);
+        far.wait_end();
+        assert_eq!(knock(), Some(ErrorKind::ConnectionRefused));
+        near.wait_more(10_000);
+        tokens.push(token);
+    }
+    assert_eq!(tokens[0], tokens[1], "links stay good");
+    // Somebody else may have the port there.
+    let other = TcpListener::bind(there).unwrap();
+    let taken = aerial.api_with("PUT", "/api/v1/sharing", "{\"network\": true}");
+    assert_eq!(
+        taken.status,
+        409,
+        "{:?}",
+        String::from_utf8_lossy(&taken.body)
+    );
+    assert_eq!(
+        aerial.api("GET", "/api/v1/sharing").json()["network"],
+        false
+    );
+    drop(other);
+    near.wait_more(10_000);
+    let seen = close.got();
+    assert!(close.wait(LONG, |got| got.video > seen.video + 10));
+    assert_eq!(close.got().over, None);
+    drop((near, close));
+    aerial.wait("nobody to be left", |s| {
+        s["viewers"] == serde_json::json!([])
+    });
+    aerial.stop();
+}
+
+/// What a browser would send to watch.
+fn str0m_offer() -> String {
+    let mut rtc = str0m::Rtc::new(std::time::Instant::now());
+    let here = str0m::Candidate::host("127.0.0.1:9".parse().unwrap(), "udp").unwrap();
+    rtc.add_local_candidate(here);
+    let mut change = rtc.sdp_api();
+    let kind = str0m::media::MediaKind::Video;
+    change.add_media(kind, str0m::media::Direction::RecvOnly, None, None, None);
+    change.apply().unwrap().0.to_sdp_string()
 }
 
 #[test]

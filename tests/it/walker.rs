@@ -78,6 +78,7 @@ const ROUTES: &[(&str, &str, Lock)] = &[
     ("/api/v1/viewers/{id}/note", "put", Api),
     ("/api/v1/viewers/{id}/host", "post", Api),
     ("/api/v1/viewer-token", "post", Api),
+    ("/api/v1/sharing", "get put", Api),
     ("/api/v1/bans", "get", Read),
     ("/api/v1/bans/{address}", "delete", Api),
     ("/api/v1/air", "get", Read),

@@ -41,6 +41,8 @@ use crate::{
     stats::Status,
 };
 
+pub(crate) use sharing::{Reach, ReachSource};
+
 /// Makes the status object; may take a moment, so it is called where that is allowed.
 pub(crate) type StatusSource = Arc<dyn Fn() -> Status + Send + Sync>;
 
@@ -55,6 +57,7 @@ struct Api {
     seats: Seats,
     now_playing: NowPlaying,
     passes: Passes,
+    reach: ReachSource,
 }
 
 /// What is on screen and over it; `None` when the engine has ended.
@@ -71,6 +74,7 @@ pub(super) fn routes(serving: &Serving, journal: Journal) -> Router {
         seats: serving.seats.clone(),
         now_playing: serving.now_playing.clone(),
         passes: serving.passes.clone(),
+        reach: serving.reach.clone(),
     };
     let guarded = |routes: Router<Api>, need: Need| {
         let guard = middleware::from_fn_with_state((serving.keys.clone(), need), keys::want);
@@ -89,7 +93,9 @@ pub(super) fn routes(serving: &Serving, journal: Journal) -> Router {
         .merge(sharing::routes())
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing));
-    let opening = invitation::routes().merge(tokens::routes());
+    let opening = invitation::routes()
+        .merge(tokens::routes())
+        .merge(sharing::opening());
     guarded(open, Need::Token)
         .merge(guarded(opening, Need::Control))
         .merge(guarded(events::routes(), Need::TokenOrWord))
@@ -222,10 +228,10 @@ fn refusal(error: &StudioError) -> Response {
         | StudioError::NotPausable(_)
         | StudioError::OnlyOffAir(_)
         | StudioError::OnlyAtStart(_)
+        | StudioError::Serve(_)
         | StudioError::Source(_)
         | StudioError::Output(_) => StatusCode::CONFLICT,
         StudioError::NoOverlay
-        | StudioError::Serve(_)
         | StudioError::Incomplete { .. }
         | StudioError::Program(_)
         | StudioError::Encoder { .. }

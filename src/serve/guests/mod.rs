@@ -63,6 +63,7 @@ enum Command {
     Candidate(SessionId, String, Reply<bool>),
     End(SessionId, Reply<Option<SourceId>>),
     Watch(mpsc::UnboundedSender<SessionId>),
+    Listen(Vec<IpAddr>),
 }
 
 /// The handle. Clones are handles of the same; when the last is dropped, all guests are told, and the thread ends.
@@ -101,6 +102,11 @@ impl Guests {
     pub(super) async fn end(&self, session: SessionId) -> Option<SourceId> {
         let end = self.0.ask(|reply| Command::End(session, reply));
         end.await.ok().flatten()
+    }
+
+    /// Be reachable at these addresses, for who comes from now on.
+    pub(super) fn listen(&self, ips: Vec<IpAddr>) {
+        let _ = self.0.send(Command::Listen(ips));
     }
 
     /// Sessions that end from now on, however they end. The channel closes with the thread.

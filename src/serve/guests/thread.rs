@@ -142,6 +142,12 @@ impl GuestThread {
                 let _ = reply.send(self.end(id));
             }
             Command::Watch(watcher) => self.watchers.push(watcher),
+            Command::Listen(ips) => {
+                if let Some(wire) = &mut self.wire {
+                    wire.listen(&ips);
+                }
+                self.ips = ips;
+            }
         }
     }
 

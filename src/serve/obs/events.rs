@@ -73,6 +73,7 @@ pub(super) async fn follow(
                 | Event::ViewerLeft(..)
                 | Event::Bans(_)
                 | Event::ViewerToken
+                | Event::Shared(_)
                 | Event::Devices(_)
                 | Event::Encoding(_)
                 | Event::Abilities

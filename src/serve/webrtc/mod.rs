@@ -83,6 +83,7 @@ enum Command {
     End(SessionId, Reply<bool>),
     EndAll,
     Watch(mpsc::UnboundedSender<SessionId>),
+    Listen(Vec<IpAddr>),
 }
 
 /// The handle. Clones are handles of the same; when the last is dropped, all sessions are told, and the thread and its
@@ -162,6 +163,11 @@ impl Leg {
     /// End all sessions, connected or not: the broadcast is over.
     pub fn end_all(&self) {
         let _ = self.worker.send(Command::EndAll);
+    }
+
+    /// Be reachable at these addresses, for who comes from now on.
+    pub(in crate::serve) fn listen(&self, ips: Vec<IpAddr>) {
+        let _ = self.worker.send(Command::Listen(ips));
     }
 
     /// Sessions that end from now on, however they end. The channel closes with the leg.

@@ -95,6 +95,27 @@ impl Wire {
         })
     }
 
+    /// Be there under these addresses and no others.
+    pub(in crate::serve) fn listen(&mut self, ips: &[IpAddr]) {
+        self.close_own();
+        self.sockets.retain(|s| ips.contains(&s.address.ip()));
+        let port = self.sockets.first().map_or(0, |s| s.address.port());
+        for ip in ips {
+            if self.sockets.iter().any(|s| s.address.ip() == *ip) {
+                continue;
+            }
+            let bound = std::net::UdpSocket::bind((*ip, port))
+                .or_else(|_| std::net::UdpSocket::bind((*ip, 0)))
+                .and_then(|s| s.set_nonblocking(true).map(|()| s))
+                .and_then(|s| Socket::new(s, false));
+            match bound {
+                Ok(socket) => self.sockets.push(socket),
+                Err(e) => tracing::warn!(%ip, error = %e, "no viewer is reached by UDP there"),
+            }
+        }
+        self.loopback = self.sockets.iter().all(|s| s.address.ip().is_loopback());
+    }
+
     /// While somebody watches on loopback: be there under this computer's other addresses too, for this computer
     /// alone. GStreamer's webrtcbin (libnice) uses no loopback address, and cannot even send to one.
     pub(in crate::serve) fn open_own(&mut self) {

@@ -181,6 +181,7 @@ impl LegThread {
             }
             Command::EndAll => self.end_all(),
             Command::Watch(watcher) => self.watchers.push(watcher),
+            Command::Listen(ips) => self.wire.listen(&ips),
         }
     }
 
