@@ -13,6 +13,7 @@ mod formats;
 mod frames;
 mod http;
 mod launch;
+mod list;
 mod measure;
 #[path = "../../tests/it/numbered.rs"]
 mod numbered;
@@ -36,6 +37,7 @@ fn main() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["role", "webrtc", rest @ ..] => webrtc::viewers(rest),
+        ["role", "list"] => list::window(),
         ["role", "foreign"] => foreign::viewers(),
         ["role", "http", rest @ ..] => http::viewers(rest),
         ["role", "bare", rest @ ..] => http::bare_sender(rest),
@@ -62,6 +64,9 @@ fn main() -> Result<()> {
             }
             if wanted("sources") {
                 sources::bench()?;
+            }
+            if wanted("list") {
+                list::bench()?;
             }
             if wanted("join") {
                 webrtc::bench_join()?;

@@ -56,7 +56,7 @@ pub fn thread_seconds(pid: u32) -> Result<BTreeMap<String, f64>> {
 }
 
 /// User and system time in a `stat` file, in seconds.
-fn seconds_in(stat: &str) -> Result<f64> {
+pub fn seconds_in(stat: &str) -> Result<f64> {
     // The name in parentheses may hold spaces.
     let fields: Vec<&str> = stat
         .rsplit(')')
