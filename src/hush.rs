@@ -177,6 +177,28 @@ mod tests {
         assert_eq!(out, b"***");
     }
 
+    /// Not a test by itself: it is the crash of the one below.
+    #[test]
+    #[ignore = "it crashes"]
+    fn crash() {
+        hush_panics();
+        hide("canary-of-crash");
+        panic!("the server said canary-of-crash");
+    }
+
+    #[test]
+    fn a_crash_tells_no_secret() {
+        let crash = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "hush::tests::crash", "--ignored", "--nocapture"])
+            .env("RUST_BACKTRACE", "full")
+            .output()
+            .unwrap();
+        let said = [crash.stdout, crash.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("the server said ***"), "{said}");
+        assert!(!said.contains("canary-of"), "{said}");
+    }
+
     #[test]
     fn every_part_of_an_address_that_may_be_secret_is_named() {
         for (address, secret) in [

@@ -12,7 +12,8 @@ use std::{
 
 use crate::{
     http,
-    rig::{Aerial, Home, free_port, output},
+    push::{self, NGINX, Nginx},
+    rig::{Aerial, Home, free_port, have, output},
 };
 
 /// In every secret.
@@ -47,6 +48,12 @@ fn canaries(file: &Path, word: &str) -> Vec<String> {
 
 #[test]
 fn no_secret_is_told_by_any_log_status_or_error() {
+    let story = "no_secret_is_told_by_any_log_status_or_error";
+    if !have(story, NGINX) {
+        return;
+    }
+    let nginx = Nginx::new();
+    let _server = nginx.start();
     let home = Home::new();
     let log = home.path("gst.log");
     let dots = home.path("dots");
@@ -77,6 +84,11 @@ fn no_secret_is_told_by_any_log_status_or_error() {
         (
             "--rtmp",
             format!("rtmp://127.0.0.1:{bad}/live/{}", secret("rtmp")),
+        ),
+        // One that works.
+        (
+            "--rtmp",
+            nginx.url(&format!("live/{}?pass={}", secret("key"), secret("pass"))),
         ),
         // Waits to be called, and is called by nobody; and one that calls in vain.
         (
@@ -138,6 +150,9 @@ fn no_secret_is_told_by_any_log_status_or_error() {
             ["waiting", "failed"].contains(&output(s, kind)["state"].as_str().unwrap_or(""))
         });
     }
+    aerial.wait("one to be live", |s| {
+        push::output(s, "rtmp-2")["state"] == "live"
+    });
     // Each is used, rightly and wrongly.
     let here = aerial.address();
     let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
