@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How many may watch at one time, of one address and in all.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use super::NotLetIn;
 
@@ -12,6 +12,8 @@ pub struct Limits {
     pub per_address: usize,
     /// In all.
     pub all: usize,
+    /// How long a viewer's connection may take nothing before they are let go.
+    pub stall: Duration,
 }
 
 impl Default for Limits {
@@ -20,6 +22,7 @@ impl Default for Limits {
             // A school behind one router may watch; one who opens stream after stream is stopped.
             per_address: 64,
             all: 0,
+            stall: Duration::from_secs(20),
         }
     }
 }

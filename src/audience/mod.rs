@@ -516,6 +516,7 @@ mod tests {
         audience.limit(Limits {
             per_address: 2,
             all: 4,
+            ..Limits::default()
         });
         let join = |address: &str| audience.join(from(address));
         let (a, b) = (join("192.0.2.7:1").unwrap(), join("192.0.2.7:2").unwrap());

@@ -170,6 +170,9 @@ struct Live {
     /// No more viewers of one address than this, other than this computer's; 0 is any number [default: 64]
     #[arg(long, value_name = "NUMBER")]
     max_viewers_per_address: Option<usize>,
+    /// Let a viewer go whose connection takes nothing for this long [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    max_stall: Option<String>,
     /// Serve HTTPS, with a certificate that Aerial makes
     #[arg(long)]
     tls: bool,

@@ -7,6 +7,7 @@ use studio::{
     settings::{
         Https, Profile, Secret, Sharing, Watching,
         sharing::{host, viewer_token},
+        units::time,
     },
 };
 
@@ -57,6 +58,10 @@ pub(super) fn sharing(live: &Live, profile: &Profile) -> Result<Sharing, SpecErr
                 .max_viewers
                 .or(profile.max_viewers)
                 .unwrap_or(usual.all),
+            stall: match live.max_stall.as_ref().or(profile.max_stall.as_ref()) {
+                Some(text) => time(text)?,
+                None => usual.stall,
+            },
         },
         https,
     })

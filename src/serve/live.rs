@@ -115,6 +115,7 @@ pub(super) async fn serve<W: Wire>(
         weaver: icy.then(|| Weaver::new(shared.now_playing.subscribe())),
         feed,
         stuck: None,
+        stall: shared.stall,
         guard,
         lease,
         room,

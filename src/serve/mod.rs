@@ -49,6 +49,7 @@ mod worker;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{Router, middleware};
@@ -134,6 +135,8 @@ struct Shared {
     router: Router,
     passes: Passes,
     rooms: Rooms,
+    /// How long a viewer's connection may take nothing.
+    stall: Duration,
     tls: Option<Tls>,
 }
 
@@ -270,6 +273,7 @@ impl Server {
             hls,
             router,
             rooms: Rooms::new(serving.limits),
+            stall: serving.limits.stall,
             passes: serving.passes.clone(),
             tls: serving.tls,
         });

@@ -51,6 +51,8 @@ pub struct Profile {
     pub max_viewers: Option<usize>,
     /// Of one address.
     pub max_viewers_per_address: Option<usize>,
+    /// How long a viewer's connection may take nothing.
+    pub max_stall: Option<String>,
     /// Serve HTTPS.
     pub tls: bool,
     /// With this certificate.

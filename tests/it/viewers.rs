@@ -300,8 +300,8 @@ fn a_slow_viewer_is_skipped_to_a_key_frame_and_others_are_not_delayed() {
 }
 
 #[test]
-fn a_viewer_who_never_reads_is_let_go_in_the_end() {
-    let mut aerial = Aerial::live(SMALL);
+fn a_viewer_who_never_reads_is_let_go_after_the_time_that_was_set() {
+    let mut aerial = Aerial::live(&[SMALL, &["--max-stall", "2s"]].concat());
     let fast = Viewer::join(aerial.address(), "/live.webm");
     let request = format!(
         "GET /live.webm HTTP/1.1\r\nHost: {}\r\n\r\n",
@@ -314,6 +314,13 @@ fn a_viewer_who_never_reads_is_let_go_in_the_end() {
     aerial.wait("it to be let go", |s| {
         viewer_at(s, stuck.address()).is_none()
     });
+    let history = aerial.api("GET", "/api/v1/viewers/history").json();
+    let left = history.as_array().unwrap().iter();
+    let left: Vec<_> = left.filter(|v| v["end"] == "slow").collect();
+    assert_eq!(left.len(), 1, "{history:#}");
+    let number = |name: &str| left[0][name].as_f64().unwrap();
+    let lasted = number("left") - number("joined");
+    assert!(lasted >= 2.0, "it lasted {lasted} s");
     fast.wait_more(50_000);
     drop((fast, stuck));
     aerial.stop();

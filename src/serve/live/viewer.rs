@@ -13,8 +13,6 @@ use crate::{
     mux::{Chunk, ChunkFeed, MuxLease},
 };
 
-/// A viewer whose connection takes nothing for this long is let go.
-const STALL: Duration = Duration::from_secs(20);
 /// How often a viewer whose connection takes nothing is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Chunks taken from the ring at once: enough to catch up quickly, few enough to skip soon.
@@ -29,6 +27,8 @@ pub(super) struct Viewer<W> {
     pub(super) feed: ChunkFeed,
     /// Since when the socket has taken nothing.
     pub(super) stuck: Option<Instant>,
+    /// How long it may take nothing.
+    pub(super) stall: Duration,
     pub(super) guard: Guard,
     /// Keeps the muxer going.
     pub(super) lease: MuxLease,
@@ -94,7 +94,7 @@ impl<W: Wire> Viewer<W> {
                     Err(e) if e.kind() == ErrorKind::WouldBlock => {
                         counters.set_queue_ms(self.feed.lag().as_millis() as u32);
                         let since = *self.stuck.get_or_insert(now);
-                        return match now.saturating_duration_since(since) >= STALL {
+                        return match now.saturating_duration_since(since) >= self.stall {
                             true => Sent::Ended(End::Slow),
                             false => Sent::Some,
                         };
