@@ -66,6 +66,9 @@ struct Opening {
     /// Record at once
     #[arg(long)]
     record: bool,
+    /// Try it with a test card, a tone and made-up viewers, so many while live
+    #[arg(long, value_name = "VIEWERS", num_args = 0..=1, default_missing_value = "24")]
+    demo: Option<usize>,
 }
 
 /// Options for other programs: neither the help nor the manual shows them.

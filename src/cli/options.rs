@@ -149,6 +149,7 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         obs: obs(live, &profile)?,
         outputs,
         now_playing,
+        demo: None,
     })
 }
 

@@ -3,7 +3,11 @@
 
 use std::{path::Path, process::ExitCode};
 
-use studio::{StudioOptions, error::StudioError};
+use studio::{
+    StudioOptions,
+    error::StudioError,
+    source::{AudioSpec, VideoSpec},
+};
 
 use super::{BAD_ARGUMENTS, Live, Opening, complain, options::options, refuse};
 use crate::ui::{self, Start};
@@ -30,8 +34,10 @@ pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
         // The window looks itself what is there to be shown.
         Ok(options) => ui::run(Start {
             options: StudioOptions {
-                video: vec![],
-                audio: vec![],
+                // A demonstration is of these.
+                video: opening.demo.map(|_| VideoSpec::Test).into_iter().collect(),
+                audio: opening.demo.map(|_| AudioSpec::Tone).into_iter().collect(),
+                demo: opening.demo,
                 ..options
             },
             load: |path| load(Some(path)),

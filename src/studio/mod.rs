@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The engine's one handle.
 
+mod demo;
 mod director;
 mod essentials;
 mod rates;
@@ -77,6 +78,8 @@ pub struct StudioOptions {
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
     pub now_playing: Option<TitleSource>,
+    /// So many made-up viewers, to try the program with.
+    pub demo: Option<usize>,
 }
 
 /// How remote controls made for OBS are let in.
@@ -317,6 +320,13 @@ impl Studio {
         handle.spawn(tell_devices(Arc::downgrade(&shared), devices));
         handle.spawn(rates::follow(Arc::downgrade(&shared)));
         handle.spawn(tell_title(Arc::downgrade(&shared), now_playing.subscribe()));
+        if let Some(crowd) = options.demo {
+            handle.spawn(demo::run(
+                shared.audience.clone(),
+                shared.air.subscribe(),
+                crowd,
+            ));
+        }
         let director = Director {
             _title: options
                 .now_playing

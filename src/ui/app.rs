@@ -116,6 +116,10 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
         if let Some(error) = broken {
             broadcast.set_notice(notice::studio(&error).text());
         }
+        if options.demo.is_some() {
+            let words = gettext("This is a demonstration: the viewers are made up.");
+            broadcast.set_notice(words);
+        }
         let window = Window::new(&app, bridge, launcher.drawing);
         window.present();
         launcher.started(

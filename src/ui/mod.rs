@@ -171,6 +171,7 @@ mod tests {
             obs: None,
             outputs: vec![],
             now_playing: None,
+            demo: None,
         })
         .unwrap();
         let app = adw::Application::builder().build();
