@@ -65,7 +65,8 @@ fn routes() -> Vec<(String, String)> {
 }
 
 /// What is read there opens something.
-const FOR_CONTROL_ALONE: [&str; 3] = [
+const FOR_CONTROL_ALONE: [&str; 4] = [
+    "/api/v1/sharing",
     "/api/v1/tokens",
     "/api/v1/sources/1/invitation",
     "/frames/x/events",
