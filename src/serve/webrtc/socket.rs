@@ -95,10 +95,11 @@ impl Wire {
         })
     }
 
-    /// Be there under these addresses and no others.
+    /// Be there under these addresses, and under others only for who watches on this computer already.
     pub(in crate::serve) fn listen(&mut self, ips: &[IpAddr]) {
-        self.close_own();
-        self.sockets.retain(|s| ips.contains(&s.address.ip()));
+        for socket in &mut self.sockets {
+            socket.own = !ips.contains(&socket.address.ip());
+        }
         let port = self.sockets.first().map_or(0, |s| s.address.port());
         for ip in ips {
             if self.sockets.iter().any(|s| s.address.ip() == *ip) {
@@ -113,7 +114,7 @@ impl Wire {
                 Err(e) => tracing::warn!(%ip, error = %e, "no viewer is reached by UDP there"),
             }
         }
-        self.loopback = self.sockets.iter().all(|s| s.address.ip().is_loopback());
+        self.loopback = ips.iter().all(IpAddr::is_loopback);
     }
 
     /// While somebody watches on loopback: be there under this computer's other addresses too, for this computer

@@ -181,7 +181,12 @@ impl LegThread {
             }
             Command::EndAll => self.end_all(),
             Command::Watch(watcher) => self.watchers.push(watcher),
-            Command::Listen(ips) => self.wire.listen(&ips),
+            Command::Listen(ips) => {
+                self.wire.listen(&ips);
+                if self.sessions.is_empty() {
+                    self.wire.close_own();
+                }
+            }
         }
     }
 
