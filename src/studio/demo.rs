@@ -12,10 +12,11 @@ use crate::{
     message::AirState,
 };
 
-const TICK: Duration = Duration::from_secs(1);
-/// Of those who are missing, so many come in a second; of a thousand who are there, so many go.
-const COME: f64 = 0.3;
-const GO: f64 = 4.0 / 1000.0;
+/// More often than rates are made, or those would swing.
+const TICK: Duration = Duration::from_millis(250);
+/// Of those who are missing, so many come in that time; of those who are there, so many go.
+const COME: f64 = 0.1;
+const GO: f64 = 0.001;
 
 const AGENTS: [&str; 8] = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -47,7 +48,7 @@ pub(super) async fn run(audience: Audience, air: watch::Receiver<AirState>, crow
     loop {
         tick.tick().await;
         let live = matches!(*air.borrow(), AirState::Live { .. });
-        demo.second(live);
+        demo.turn(live);
     }
 }
 
@@ -69,8 +70,8 @@ impl Demo {
         }
     }
 
-    /// What happens in a second.
-    fn second(&mut self, live: bool) {
+    /// What happens in a tick.
+    fn turn(&mut self, live: bool) {
         let dice = &mut self.dice;
         self.there.retain(|made| live && !made.guard.is_kicked());
         if !live {
@@ -117,10 +118,10 @@ fn make(audience: &Audience, dice: &mut StdRng) -> Option<Made> {
 }
 
 impl Made {
-    /// Another second of it.
+    /// Another tick of it.
     fn live_on(&self, dice: &mut StdRng) {
         let counters = self.guard.counters();
-        counters.add_bytes((self.rate * dice.random_range(0.9..1.1)) as u64);
+        counters.add_bytes((self.rate * TICK.as_secs_f64() * dice.random_range(0.9..1.1)) as u64);
         counters.set_rtt_ms(self.rtt + dice.random_range(0..6));
         counters.set_loss(self.loss);
         if self.slow {
@@ -138,21 +139,21 @@ mod tests {
     fn made_up_viewers_are_there_while_live_and_can_be_let_go() {
         let audience = Audience::new(|_| ());
         let mut demo = Demo::new(audience.clone(), 40);
-        let mut seconds = |live, count: usize| (0..count).for_each(|_| demo.second(live));
-        seconds(false, 10);
+        let mut turns = |live, count: usize| (0..count).for_each(|_| demo.turn(live));
+        turns(false, 10);
         assert_eq!(
             audience.viewers().len(),
             0,
             "nobody watches what is not live"
         );
-        seconds(true, 30);
+        turns(true, 60);
         let there = audience.viewers();
         assert!((35..=40).contains(&there.len()), "{}", there.len());
         assert!(there.iter().all(|v| v.counters.bytes() > 0));
         assert!(audience.kick(there[0].id));
-        seconds(true, 1);
+        turns(true, 1);
         assert!(audience.viewer(there[0].id).is_none());
-        seconds(false, 1);
+        turns(false, 1);
         assert_eq!(audience.viewers().len(), 0);
     }
 }
