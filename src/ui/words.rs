@@ -167,6 +167,8 @@ pub fn client(agent: &str) -> String {
         ("curl/", "curl"),
     ];
     if let Some((mark, name)) = KNOWN.iter().find(|(mark, _)| agent.contains(mark)) {
+        // Safari gives the number of its engine there.
+        let mark = if *name == "Safari" { "Version/" } else { mark };
         let version = agent
             .split_once(mark)
             .filter(|_| mark.ends_with('/'))
@@ -196,6 +198,10 @@ mod tests {
         assert_eq!(
             client("Mozilla/5.0 (X11; rv:128.0) Gecko/20100101 Firefox/128.0"),
             "Firefox 128"
+        );
+        assert_eq!(
+            client("Mozilla/5.0 (Macintosh) AppleWebKit/605.1 Version/17.6 Safari/605.1.15"),
+            "Safari 17"
         );
         assert_eq!(client("Lavf/59.27.100"), "FFmpeg 59");
         assert_eq!(
