@@ -16,6 +16,9 @@ pub(super) struct Memory {
     others: Vec<String>,
     /// The system's default microphone after it was lost: what the system fell back to, which nobody chose.
     fallback: Option<String>,
+    /// The system's default microphone when it was chosen: after it came back, the system may still be at what it fell
+    /// back to.
+    beside: Option<String>,
 }
 
 /// What is plugged in now.
@@ -24,6 +27,9 @@ pub(super) struct Present<'a> {
     pub(super) devices: &'a [Device],
     /// The system's default microphone.
     pub(super) default: Option<&'a str>,
+    /// The microphones that the sound server told of in the same breath as of its default. The list of devices may tell
+    /// of a change a little earlier or later.
+    pub(super) microphones: &'a [String],
 }
 
 impl<'a> Present<'a> {
@@ -60,6 +66,7 @@ impl Memory {
     pub(super) fn has(&mut self, device: &Device) {
         *self = Memory {
             had: Some(device.clone()),
+            beside: self.beside.take(),
             ..Memory::default()
         };
     }
@@ -88,6 +95,7 @@ impl Memory {
         now: Present<'a>,
     ) -> Option<&'a Device> {
         self.look(now);
+        self.beside = now.default.map(str::to_string);
         let Some(had) = &self.had else {
             return match (name, kind) {
                 (Some(name), _) => now.named(kind, name).next(),
@@ -114,11 +122,15 @@ impl Memory {
     }
 
     /// Whether somebody has made another microphone the default while the one in use is still there.
-    pub(super) fn moved(&self, now: Present<'_>) -> bool {
+    pub(super) fn moved(&mut self, now: Present<'_>) -> bool {
         let (Some(had), Some(default)) = (&self.had, now.default()) else {
             return false;
         };
-        default.id != had.id && now.of(MediaKind::Audio).any(|d| d.id == had.id)
+        let changed = self.beside.as_ref() != Some(&default.id);
+        if changed {
+            self.beside = None;
+        }
+        changed && default.id != had.id && now.microphones.contains(&had.id)
     }
 
     /// Take whatever is right now.
@@ -152,9 +164,11 @@ mod tests {
 
     /// Present, with a default microphone.
     fn now<'a>(devices: &'a [Device], default: &'a str) -> Present<'a> {
+        let microphones = devices.iter().map(|d| d.id.clone()).collect();
         Present {
             devices,
             default: Some(default).filter(|d| !d.is_empty()),
+            microphones: Vec::leak(microphones),
         }
     }
 
@@ -226,6 +240,7 @@ mod tests {
     fn only_a_default_chosen_beside_the_microphone_in_use_is_a_move() {
         let all = mics(&["a", "b"]);
         let mut memory = Memory::default();
+        memory.choose(Audio, None, now(&all, "a"));
         memory.has(&all[0]);
         assert!(memory.moved(now(&all, "b")));
         assert!(!memory.moved(now(&all, "a")));
@@ -233,5 +248,35 @@ mod tests {
         assert!(!memory.moved(now(&all, "gone")));
         memory.forget();
         assert_eq!(id(memory.choose(Audio, None, now(&all, "b"))), Some("b"));
+    }
+
+    #[test]
+    fn what_the_system_fell_back_to_is_no_move_though_the_list_or_the_system_is_slow() {
+        let all = mics(&["a", "b"]);
+        let mut memory = Memory::default();
+        memory.choose(Audio, None, now(&all, "a"));
+        memory.has(&all[0]);
+        // The list still has it; the sound server has not.
+        let server = Present {
+            devices: &all,
+            ..now(&all[1..], "b")
+        };
+        assert!(!memory.moved(server));
+        // It is back and open again, and the system is still where it fell back to.
+        memory.lost(now(&all[1..], "b"));
+        memory.choose(Audio, None, now(&all, "b"));
+        memory.has(&all[0]);
+        assert!(!memory.moved(now(&all, "b")));
+        assert!(!memory.moved(now(&all, "a")));
+        assert!(memory.moved(now(&all, "b")), "now somebody chose it");
+    }
+
+    #[test]
+    fn a_default_that_is_told_late_is_a_move() {
+        let all = mics(&["a", "b"]);
+        let mut memory = Memory::default();
+        let first = memory.choose(Audio, None, now(&all, "")).cloned();
+        memory.has(&first.expect("there is one"));
+        assert!(memory.moved(now(&all, "b")));
     }
 }

@@ -65,6 +65,8 @@ struct Seen {
     devices: Vec<Device>,
     /// The system's default microphone.
     default: Option<String>,
+    /// The microphones that were told together with it.
+    microphones: Vec<String>,
 }
 
 impl Seen {
@@ -72,6 +74,7 @@ impl Seen {
         Present {
             devices: &self.devices,
             default: self.default.as_deref(),
+            microphones: &self.microphones,
         }
     }
 }
@@ -215,13 +218,15 @@ fn follow(
     });
     loop {
         let found = merge(monitor.devices().iter().filter_map(look));
+        let (microphones, default) = microphones();
         let now = Seen {
             devices: found.iter().map(|f| f.device.clone()).collect(),
             found,
-            default: default_microphone(),
+            default,
+            microphones,
         };
         tell.send_if_modified(|old| {
-            let key = |s: &Seen| (s.devices.clone(), s.default.clone());
+            let key = |s: &Seen| (s.devices.clone(), s.default.clone(), s.microphones.clone());
             let differs = old.as_ref().map(key) != Some(key(&now));
             *old = Some(now);
             differs
@@ -242,9 +247,19 @@ fn follow(
     monitor.bus().unset_sync_handler();
 }
 
-/// What the sound server records from when nothing else is said. A provider tells what it knew when it was started, so
-/// one is started for each look (a few milliseconds).
-fn default_microphone() -> Option<String> {
+/// The microphones that the sound server has, and the one it records from when nothing else is said. A provider tells
+/// what it knew when it was started, so one is started for each look (a few milliseconds).
+fn microphones() -> (Vec<String>, Option<String>) {
+    let devices = sound_server().unwrap_or_default();
+    let ids = devices.iter().map(id_of).collect();
+    let default = devices.iter().find(|device| {
+        let properties = device.properties();
+        properties.is_some_and(|p| p.get::<bool>("is-default").is_ok_and(|is| is))
+    });
+    (ids, default.map(id_of))
+}
+
+fn sound_server() -> Option<Vec<gst::Device>> {
     let factory = gst::DeviceProviderFactory::find("pulsedeviceprovider")?;
     let kind = factory.load().ok()?.device_provider_type();
     let provider = gst::glib::Object::with_type(kind);
@@ -252,11 +267,9 @@ fn default_microphone() -> Option<String> {
     provider.start().ok()?;
     let devices = provider.devices();
     provider.stop();
-    devices.iter().find_map(|device| {
-        let properties = device.properties()?;
-        let default = properties.get::<bool>("is-default").ok()?;
-        (default && device.has_classes("Audio/Source")).then(|| id_of(device))
-    })
+    let mut devices: Vec<_> = devices.into_iter().collect();
+    devices.retain(|d| d.has_classes("Audio/Source"));
+    Some(devices)
 }
 
 /// What stays the same when the device is plugged in again.

@@ -177,24 +177,15 @@ impl Keeper {
         memory: &Mutex<Memory>,
     ) -> Ended {
         let Some(device) = device else { return ended };
-        let ended = match ended {
-            Ended::Failed(SourceError::Failed { .. }) if self.around.watch.has(&device.id) => {
-                // Several changes may come: each provider of devices tells for itself.
-                let gone = async {
-                    while self.around.watch.has(&device.id) {
-                        changes.next().await;
-                    }
-                };
-                let _ = tokio::time::timeout(SETTLE, gone).await;
-                ended
-            }
-            Ended::Moved => {
-                // A microphone that is pulled out stops being the default, too.
-                tokio::time::sleep(SETTLE).await;
-                ended
-            }
-            Ended::Failed(_) | Ended::Next => ended,
-        };
+        if matches!(ended, Ended::Failed(SourceError::Failed { .. })) {
+            // Several changes may come: each provider of devices tells for itself.
+            let gone = async {
+                while self.around.watch.has(&device.id) {
+                    changes.next().await;
+                }
+            };
+            let _ = tokio::time::timeout(SETTLE, gone).await;
+        }
         let there = self.around.watch.has(&device.id);
         let mut memory = memory.lock();
         self.around.watch.with(|now| match &ended {
