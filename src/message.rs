@@ -17,7 +17,7 @@ use crate::{
     output::OutputSpec,
     program::{
         Preview,
-        scene::{Framing, Layout, Overlays, Strip, Transition},
+        scene::{Arrangement, Framing, Layout, Overlays, Strip, Transition},
     },
     source::{Device, Spec},
 };
@@ -44,6 +44,8 @@ pub enum Command {
     SetLayout(Layout, Transition),
     /// Put this text and logo over all pictures.
     SetOverlays(Overlays),
+    /// Put the sources together like this, without a fade.
+    Arrange(Box<Arrangement>),
     /// Codecs and bitrates. A bitrate may change while live, a codec only off air.
     SetEncoding(EncodeSettings),
     /// Go on the air.

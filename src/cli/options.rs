@@ -3,7 +3,9 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    path::Path,
     str::FromStr,
+    time::Duration,
 };
 
 use studio::{
@@ -12,7 +14,7 @@ use studio::{
     error::{SpecError, StudioError},
     message::MediaKind,
     output::{OutputSpec, Target, check_recording},
-    settings::{self, Profile, units},
+    settings::{self, Profile, safe, units},
     source::{AudioSpec, VideoSpec},
 };
 
@@ -21,12 +23,43 @@ use super::{Live, sharing::sharing};
 /// Where the built-in server listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
 
-/// The words of the command line and the profile, checked.
+/// The words of the command line and the profile it names, checked.
 pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
     let profile = match &live.profile {
-        Some(name) => Profile::load(name)?,
+        Some(name) => {
+            let mut profile = Profile::load(name)?;
+            reveal(&mut profile, name)?;
+            profile
+        }
         None => Profile::default(),
     };
+    options_of(live, &profile)
+}
+
+/// A keyring that asks somebody for its password is waited for as long.
+const UNLOCKING: Duration = Duration::from_secs(30);
+
+/// Put in the passwords that the window keeps elsewhere.
+fn reveal(profile: &mut Profile, name: &str) -> Result<(), SpecError> {
+    if profile.is_open() {
+        return Ok(());
+    }
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    let closed = |why: String| SpecError::Secrets {
+        profile: name.to_string(),
+        why,
+    };
+    let secrets =
+        safe::read(&stem.to_string_lossy(), UNLOCKING).map_err(|e| closed(e.to_string()))?;
+    profile.reveal(&secrets);
+    match profile.output.iter().find(|o| !profile.knows(&secrets, o)) {
+        Some(output) => Err(closed(format!("that of {} is not known", output.name))),
+        None => Ok(()),
+    }
+}
+
+/// The words of the command line and of this profile, checked.
+pub(super) fn options_of(live: &Live, profile: &Profile) -> Result<StudioOptions, StudioError> {
     let first = |a: &Option<String>, b: &Option<String>| a.clone().or_else(|| b.clone());
     let mut encoding = EncodeSettings::default();
     if let Some(text) = first(&live.size, &profile.size) {
@@ -114,6 +147,13 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
             });
         }
     }
+    for output in &profile.output {
+        outputs.push(OutputSpec {
+            name: output.name.clone(),
+            enabled: output.enabled,
+            target: Target::parse(&output.kind, &output.url)?,
+        });
+    }
     let now_playing = first(&live.now_playing, &profile.now_playing);
     let now_playing = now_playing.map(|text| text.parse()).transpose()?;
     let video = specs(&live.video, &profile.video, VideoSpec::Test)?;
@@ -142,13 +182,14 @@ pub(super) fn options(live: &Live) -> Result<StudioOptions, StudioError> {
         encoding,
         listen,
         embed,
-        sharing: sharing(live, &profile)?,
+        sharing: sharing(live, profile)?,
         api_token,
         read_token,
         token_file: settings::token_file(),
-        obs: obs(live, &profile)?,
+        obs: obs(live, profile)?,
         outputs,
         now_playing,
+        scene: profile.scene.clone(),
         demo: None,
     })
 }

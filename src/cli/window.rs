@@ -6,10 +6,11 @@ use std::{path::Path, process::ExitCode};
 use studio::{
     StudioOptions,
     error::StudioError,
+    settings::Profile,
     source::{AudioSpec, VideoSpec},
 };
 
-use super::{BAD_ARGUMENTS, Live, Opening, complain, options::options, refuse};
+use super::{BAD_ARGUMENTS, Live, Opening, complain, options::options_of, refuse};
 use crate::ui::{self, Start};
 
 /// Open it, or let the one that is open do what was asked.
@@ -30,7 +31,7 @@ pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
             }
         }
     }
-    match load(None) {
+    match load(&Profile::default()) {
         // The window looks itself what is there to be shown.
         Ok(options) => ui::run(Start {
             options: StudioOptions {
@@ -40,7 +41,7 @@ pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
                 demo: opening.demo,
                 ..options
             },
-            load: |path| load(Some(path)),
+            load,
             files,
             go_live: opening.go_live,
             record: opening.record,
@@ -50,13 +51,12 @@ pub(super) fn open(opening: Opening, service: bool) -> ExitCode {
     }
 }
 
-fn load(profile: Option<&Path>) -> Result<StudioOptions, StudioError> {
-    options(&Live {
+fn load(profile: &Profile) -> Result<StudioOptions, StudioError> {
+    let live = Live {
         api_token: std::env::var("AERIAL_API_TOKEN").ok(),
         obs_password: std::env::var("AERIAL_OBS_PASSWORD").ok(),
         read_token: std::env::var("AERIAL_READ_TOKEN").ok(),
-        // With its folder, so that it is not taken for a name.
-        profile: profile.map(|path| path.to_string_lossy().into_owned()),
         ..Live::default()
-    })
+    };
+    options_of(&live, profile)
 }

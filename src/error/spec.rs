@@ -178,6 +178,14 @@ pub enum SpecError {
         /// One line.
         why: String,
     },
+    /// The passwords of a profile are kept elsewhere, and cannot be read there.
+    #[error("The passwords of the profile {profile} cannot be read: {why}.")]
+    Secrets {
+        /// Its name.
+        profile: String,
+        /// Part of a sentence.
+        why: String,
+    },
     /// A password that would soon be found.
     #[error("The password for remote controls is too short.")]
     ShortPassword,
@@ -268,6 +276,9 @@ impl Remedy for SpecError {
                 "Give the name of a saved profile or the path of a .toml file.".into()
             }
             SpecError::ProfileBroken { .. } => "Correct that line, or leave it out.".into(),
+            SpecError::Secrets { .. } => {
+                "Unlock the keyring, or write the whole address into the profile.".into()
+            }
             SpecError::ShortPassword => {
                 "Give one of at least 6 characters, or none: then one is made.".into()
             }

@@ -244,6 +244,31 @@ fn whole() -> f32 {
     1.0
 }
 
+/// How sources are put together, to be kept: with their places in the lists of pictures and of sounds, for numbers are
+/// given anew at each start.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Arrangement {
+    /// How the pictures stand to each other.
+    pub layout: LayoutKind,
+    /// Which of the pictures are on screen, the most important first, counted from 1; `None` is all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<Vec<usize>>,
+    /// How each picture is fitted to its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub framing: Vec<Framing>,
+    /// How each sound is mixed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strips: Vec<Strip>,
+    /// What lies over all pictures.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub overlays: Overlays,
+}
+
+fn is_nothing(overlays: &Overlays) -> bool {
+    *overlays == Overlays::default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Profiles, units in words, who may watch, and the tokens of viewers and programs.
+//! Profiles and their secrets, units in words, who may watch, and the tokens of viewers and programs.
 
 mod origin;
 mod profile;
+pub mod safe;
 pub mod sharing;
 pub mod tokens;
 pub mod units;
@@ -10,12 +11,12 @@ pub mod units;
 use std::{
     fs,
     io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 pub use origin::Origin;
-pub use profile::Profile;
+pub use profile::{KeptOutput, Profile, Secrets, profiles, rewritten};
 pub use sharing::{Https, Secret, Sharing, Watching};
 use tokens::random_token;
 
@@ -90,20 +91,24 @@ fn kept(name: &str) -> Result<String, StudioError> {
 /// Keep this in a file that only its owner can read.
 pub(crate) fn write(name: &str, text: &str) -> Result<(), StudioError> {
     let path = path(name);
-    let write = || {
-        if let Some(folder) = path.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
-        }
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        writeln!(file, "{}", text.trim_end())
-    };
-    write().map_err(|e| problem(&path, &e))
+    replace(&path, &format!("{}\n", text.trim_end())).map_err(|e| problem(&path, &e))
+}
+
+/// Have this text in a file that only its owner can read. Whatever happens meanwhile, either the old text stands there
+/// or the new one.
+///
+/// # Errors
+/// The folder cannot be written to, or the disk is full.
+pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    // Such a file is made readable for its owner alone.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }

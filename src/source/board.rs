@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::keeper::Voice;
+use super::{Spec, keeper::Voice};
 use crate::{
     message::{Progress, SourceId, SourceStatus},
     program::{Input, Levels},
@@ -65,6 +65,13 @@ impl Board {
     /// All sources as they are now.
     pub(crate) fn list(&self) -> Vec<SourceStatus> {
         self.0.lock().iter().map(|e| e.voice.status()).collect()
+    }
+
+    /// All sources as they are now, and as they were asked for.
+    pub(crate) fn asked(&self) -> Vec<(Spec, SourceStatus)> {
+        let entries = self.0.lock();
+        let both = |e: &Entry| (e.voice.spec.clone(), e.voice.status());
+        entries.iter().map(both).collect()
     }
 
     /// All sources with how loud they are and where they are in their file.

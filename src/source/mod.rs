@@ -310,7 +310,7 @@ impl Sources {
                 strip: Strip::default(),
             };
             parts.push(Part {
-                voice: Voice::new(status, self.told.clone()),
+                voice: Voice::new(spec.clone(), status, self.told.clone()),
                 spec,
                 input: Arc::new(input),
                 listening: Listening::default(),

@@ -78,6 +78,32 @@ impl Spec {
         })
     }
 
+    /// Read words that were good once: a file or folder need not be there now.
+    pub fn kept(kind: MediaKind, text: &str) -> Result<Spec, SpecError> {
+        match (Spec::parse(kind, text), kind) {
+            (Err(SpecError::MissingFile(path)), MediaKind::Video) => {
+                Ok(Spec::Video(VideoSpec::File(path)))
+            }
+            (Err(SpecError::MissingFile(path)), MediaKind::Audio) => {
+                Ok(Spec::Audio(AudioSpec::File(path)))
+            }
+            (Err(SpecError::MissingFolder(path)), MediaKind::Video) => {
+                Ok(Spec::Video(VideoSpec::Folder(path)))
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// The same words as [`Display`](fmt::Display), secrets included: to be kept, never to be shown.
+    pub fn secret(&self) -> String {
+        match self {
+            Spec::Video(VideoSpec::Link(link)) | Spec::Audio(AudioSpec::Link(link)) => {
+                link.secret().to_string()
+            }
+            Spec::Video(_) | Spec::Audio(_) => self.to_string(),
+        }
+    }
+
     /// The kind of device that it is, if it is one that can be plugged in.
     pub(super) fn device_kind(&self) -> Option<MediaKind> {
         match self {

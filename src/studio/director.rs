@@ -15,7 +15,7 @@ use crate::{
     output::{OutputSpec, Outputs},
     program::{
         PreviewPipeline,
-        scene::{Layout, LayoutKind, Overlays, Transition},
+        scene::{Arrangement, Layout, LayoutKind, Overlays, Transition},
     },
     serve::Server,
     source::{Sources, Spec},
@@ -40,11 +40,17 @@ impl Director {
         mut orders: mpsc::UnboundedReceiver<Order>,
         outputs: Vec<OutputSpec>,
         sources: Vec<Spec>,
+        scene: Option<Arrangement>,
     ) {
         for output in outputs {
             self.outputs.set(output).await;
         }
         if let Err(error) = self.set_sources(sources).await {
+            self.shared.tell(Event::Refused(error));
+        }
+        if let Some(scene) = scene
+            && let Err(error) = self.arrange(scene).await
+        {
             self.shared.tell(Event::Refused(error));
         }
         while let Some(order) = orders.recv().await {
@@ -87,6 +93,7 @@ impl Director {
             Command::Play(id, what) => self.sources.play(id, what).await,
             Command::SetLayout(layout, how) => self.set_layout(layout, how),
             Command::SetOverlays(overlays) => self.set_overlays(overlays).await,
+            Command::Arrange(scene) => self.arrange(*scene).await,
             Command::SetEncoding(settings) => self.set_encoding(settings),
             Command::GoLive => self.go_live().await,
             Command::EndLive => {
@@ -232,6 +239,35 @@ impl Director {
         *self.shared.overlays.lock() = overlays.clone();
         self.shared.tell(Event::Overlays(overlays));
         Ok(())
+    }
+
+    /// Put together what is there as it was kept. What was kept of sources that are not there any more is passed over.
+    async fn arrange(&mut self, scene: Arrangement) -> Result<(), StudioError> {
+        let of = |kind: MediaKind| -> Vec<SourceId> {
+            let all = self.shared.sources.list();
+            let those = all.into_iter().filter(|s| s.kind == kind);
+            those.map(|s| s.id).collect()
+        };
+        let (pictures, sounds) = (of(MediaKind::Video), of(MediaKind::Audio));
+        for (id, framing) in pictures.iter().zip(scene.framing) {
+            self.sources.frame(*id, framing)?;
+        }
+        for (id, strip) in sounds.iter().zip(scene.strips) {
+            tokio::task::block_in_place(|| self.sources.mix(*id, strip))?;
+        }
+        let shown = match scene.pictures {
+            Some(places) => {
+                let id = |place: &usize| pictures.get(place.checked_sub(1)?).copied();
+                places.iter().filter_map(id).collect()
+            }
+            None => pictures,
+        };
+        let layout = Layout {
+            kind: scene.layout,
+            pictures: shown,
+        };
+        self.show(layout, Transition::Cut);
+        self.set_overlays(scene.overlays).await
     }
 
     /// Those of these sources that are pictures.

@@ -4,6 +4,7 @@
 mod demo;
 mod director;
 mod essentials;
+mod keep;
 mod rates;
 mod snapshot;
 mod wires;
@@ -28,7 +29,7 @@ use crate::{
     output::{self, OutputSpec, Outputs, Supplies},
     program::{
         Levels, Program,
-        scene::{Layout, Overlays},
+        scene::{Arrangement, Layout, Overlays},
     },
     serve::{Bound, Keys, Passes, Reach, Server, Serving, Tls},
     settings::{Origin, Sharing, tokens::TokenBook},
@@ -78,6 +79,8 @@ pub struct StudioOptions {
     pub outputs: Vec<OutputSpec>,
     /// Where the title of what plays now comes from; `None` if it is typed.
     pub now_playing: Option<TitleSource>,
+    /// How the sources are put together; `None` is all pictures in a grid.
+    pub scene: Option<Arrangement>,
     /// So many made-up viewers, to try the program with.
     pub demo: Option<usize>,
 }
@@ -339,7 +342,7 @@ impl Studio {
             server,
         };
         let specs = specs(options.video, options.audio);
-        handle.spawn(director.run(taken, options.outputs, specs));
+        handle.spawn(director.run(taken, options.outputs, specs, options.scene));
         Ok(Studio(Arc::new(Inner {
             runtime: Some(runtime),
             orders,

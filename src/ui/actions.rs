@@ -44,6 +44,7 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
     on.with::<bool>("share-network", |_, bridge, on| {
         bridge.command(Command::Share(on))
     });
+    on.with::<String>("show-panel", |window, _, name| window.show_panel(&name));
     on.plain("dismiss-notice", |_, bridge| {
         bridge.model().broadcast.set_notice("")
     });

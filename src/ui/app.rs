@@ -15,7 +15,8 @@ use super::{
     bridge::Bridge,
     failure::Failure,
     help::Help,
-    launch::{self, Launcher, Start, Wish},
+    keeping::{self, Looks, Recalled},
+    launch::{self, Launcher, Load, Start, Wish},
     notice,
     renderer::Drawing,
     shortcuts,
@@ -75,7 +76,7 @@ pub fn run(start: Start, drawing: Drawing) -> ExitCode {
 /// Start the engine without holding up the main thread, then open the window.
 pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
     let (app, hold) = (app.clone(), app.hold());
-    let (options, load, profile) = (
+    let (plain, load, profile) = (
         launcher.options.clone(),
         launcher.load,
         launcher.first_profile(),
@@ -83,14 +84,21 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
     glib::spawn_future_local(async move {
         let _hold = hold;
         let started = gio::spawn_blocking(move || {
-            let (options, broken) = match profile.map(|path| load(&path)) {
-                Some(Ok(options)) => (launch::ready(options), None),
-                Some(Err(error)) => (options, Some(error)),
-                None => (options, None),
+            let looks = keeping::looks();
+            // A demonstration keeps nothing.
+            let recalled = match plain.demo {
+                Some(_) => None,
+                None => Some(recall(profile, &looks, load)?),
             };
-            start(options).map(|(studio, options, taken)| (studio, options, taken, broken))
+            let (recalled, broken) = recalled.unzip();
+            let options = match &recalled {
+                Some(recalled) => recalled.options.clone(),
+                None => plain,
+            };
+            let (studio, options, taken) = start(options)?;
+            Ok((studio, options, taken, recalled, broken.flatten(), looks))
         });
-        let (studio, options, taken, broken) = match started.await {
+        let (studio, options, taken, recalled, broken, looks) = match started.await {
             Ok(Ok(started)) => started,
             Ok(Err(error)) => {
                 launcher.failed.set(true);
@@ -116,17 +124,40 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
         if let Some(error) = broken {
             broadcast.set_notice(notice::studio(&error).text());
         }
+        if let Some(recalled) = &recalled
+            && let Some(problem) = &recalled.problem
+        {
+            broadcast.set_notice(keeping::words_of(problem, &recalled.name));
+        }
         if options.demo.is_some() {
             let words = gettext("This is a demonstration: the viewers are made up.");
             broadcast.set_notice(words);
         }
-        let window = Window::new(&app, bridge, launcher.drawing);
+        let window = Window::new(&app, bridge, launcher.drawing, load, &looks);
         window.present();
+        if let Some(recalled) = recalled {
+            window.keep(recalled).await;
+        }
         launcher.started(
             Some(&window),
             options.video.is_empty() && options.audio.is_empty(),
         );
     });
+}
+
+/// The profile of this file, or the one that was in use; and what was wrong with that file.
+fn recall(
+    profile: Option<PathBuf>,
+    looks: &Looks,
+    load: Load,
+) -> Result<(Recalled, Option<StudioError>), StudioError> {
+    let imported = profile.map(|path| keeping::import(&path));
+    let (name, broken) = match imported {
+        Some(Ok(name)) => (name, None),
+        Some(Err(error)) => (looks.profile.clone(), Some(error)),
+        None => (looks.profile.clone(), None),
+    };
+    Ok((keeping::recall(&name, load)?, broken))
 }
 
 /// Start the engine; if its port is taken, on any free one of this computer, and if that for remote controls is taken,

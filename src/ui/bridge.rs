@@ -12,6 +12,7 @@ mod asking;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashSet,
     rc::Rc,
     thread,
     time::SystemTime,
@@ -31,7 +32,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{
     codec_choice::word_in_force,
     health, link,
-    model::{Air, Model, OutputItem, SourceItem, ViewerItem, find, items},
+    model::{Air, Model, OutputItem, SourceItem, find, items},
     notice, picker, words,
 };
 
@@ -53,6 +54,8 @@ pub struct Bridge {
     dropped: Cell<u64>,
     dropped_now: Cell<u64>,
     counting: Cell<bool>,
+    /// Whoever keeps what is asked for.
+    on_change: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 impl Bridge {
@@ -71,6 +74,7 @@ impl Bridge {
             dropped: Cell::new(0),
             dropped_now: Cell::new(0),
             counting: Cell::new(false),
+            on_change: RefCell::default(),
         });
         bridge.read_all();
         let weak = Rc::downgrade(&bridge);
@@ -116,6 +120,11 @@ impl Bridge {
             .then(|| self.devices.borrow().clone())
     }
 
+    /// Have this called whenever something that is kept may have changed.
+    pub fn on_change(&self, call: impl Fn() + 'static) {
+        self.on_change.replace(Some(Rc::new(call)));
+    }
+
     /// Read everything anew: at the start, and when events were missed.
     fn read_all(&self) {
         let model = &self.model;
@@ -139,9 +148,8 @@ impl Bridge {
         keep(&model.outputs, |item: &OutputItem| {
             outputs.iter().any(|o| o.name == item.name())
         });
-        keep(&model.viewers, |item: &ViewerItem| {
-            viewers.iter().any(|v| v.id == item.id())
-        });
+        let here: HashSet<_> = viewers.iter().map(|v| v.id).collect();
+        model.viewers.retain(|id| here.contains(&id));
         sources
             .into_iter()
             .map(Event::Source)
@@ -165,6 +173,15 @@ impl Bridge {
 
     fn take(&self, event: Event) {
         tracing::debug!(?event);
+        let changed = is_kept(&event);
+        self.show(event);
+        let told = self.on_change.borrow().clone();
+        if let Some(told) = told.filter(|_| changed) {
+            told();
+        }
+    }
+
+    fn show(&self, event: Event) {
         let model = &self.model;
         match event {
             Event::Air(state) => self.take_air(state),
@@ -192,14 +209,11 @@ impl Bridge {
                 self.after_outputs();
             }
             Event::ViewerJoined(viewer) => {
-                if find(&model.viewers, |item: &ViewerItem| item.id() == viewer.id).is_none() {
-                    model.viewers.append(&ViewerItem::new(&viewer));
-                }
+                model.viewers.add(&viewer);
                 self.after_viewers();
             }
             Event::ViewerNoted(viewer) => {
-                if let Some((_, item)) = find(&model.viewers, |v: &ViewerItem| v.id() == viewer.id)
-                {
+                if let Some(item) = model.viewers.get(viewer.id) {
                     item.take_words(&viewer);
                 }
             }
@@ -209,7 +223,7 @@ impl Bridge {
             }
             Event::ViewerToken | Event::Shared(_) => self.show_link(),
             Event::ViewerLeft(id, _) => {
-                keep(&model.viewers, |item: &ViewerItem| item.id() != id);
+                model.viewers.remove(id);
                 self.after_viewers();
             }
             Event::Devices(devices) => {
@@ -315,7 +329,7 @@ impl Bridge {
 
     fn after_viewers(&self) {
         let broadcast = &self.model.broadcast;
-        let watching = self.model.viewers.n_items();
+        let watching = self.model.viewers.len();
         broadcast.set_watching(watching);
         broadcast.set_peak(broadcast.peak().max(watching));
     }
@@ -361,9 +375,7 @@ impl Bridge {
 
     fn count(&self, status: &Status) {
         for row in &status.viewers {
-            if let Some((_, item)) =
-                find(&self.model.viewers, |item: &ViewerItem| item.id() == row.id)
-            {
+            if let Some(item) = self.model.viewers.get(row.id) {
                 item.count(row);
             }
         }
@@ -386,6 +398,31 @@ impl Bridge {
             .broadcast
             .set_numbers(health::numbers(&status.encoders, dropped));
         self.after_outputs();
+    }
+}
+
+/// Whether it may be something that profiles tell.
+fn is_kept(event: &Event) -> bool {
+    match event {
+        Event::Source(_)
+        | Event::SourceRemoved(_)
+        | Event::SourceOrder(_)
+        | Event::Layout(_)
+        | Event::Overlays(_)
+        | Event::Output(_)
+        | Event::OutputRemoved(_)
+        | Event::Shared(_)
+        | Event::Encoding(_) => true,
+        Event::Air(_)
+        | Event::ViewerJoined(_)
+        | Event::ViewerNoted(_)
+        | Event::ViewerLeft(..)
+        | Event::Bans(_)
+        | Event::ViewerToken
+        | Event::Devices(_)
+        | Event::Abilities
+        | Event::NowPlaying(_)
+        | Event::Refused(_) => false,
     }
 }
 

@@ -62,6 +62,17 @@ pub fn save_table(window: &Window) -> impl Future<Output = Option<PathBuf>> + 's
     chosen(dialog)
 }
 
+/// Ask where a profile goes. The dialog asks before a file is replaced.
+pub fn save_profile(
+    window: &Window,
+    name: &str,
+) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let title = gettext("Export the profile");
+    let dialog = chooser(window, title, gtk::FileChooserAction::Save);
+    dialog.set_current_name(&format!("{name}.aerial.toml"));
+    chosen(dialog)
+}
+
 fn chooser(
     window: &Window,
     title: String,

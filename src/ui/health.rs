@@ -29,9 +29,8 @@ pub fn judge(model: &Model, dropped_now: u64) -> (String, Tone) {
         );
         return (sentence, Tone::Attention);
     }
-    let poor = items::<ViewerItem>(&model.viewers)
-        .filter(|v| v.rank() == Wellness::Poor as u32)
-        .count();
+    let is_poor = |v: &ViewerItem| v.rank() == Wellness::Poor as u32;
+    let poor = model.viewers.count(is_poor);
     if poor > 0 {
         let n = u32::try_from(poor).unwrap_or(u32::MAX);
         let sentence = ngettext(

@@ -5,30 +5,21 @@
 use std::{
     cell::{Cell, RefCell},
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     rc::Rc,
 };
 
 use adw::prelude::*;
-use gettextrs::gettext;
 use gtk::{gio, glib};
-use studio::{StudioOptions, error::StudioError, message::Command, output::Target, source::Spec};
+use studio::{StudioOptions, error::StudioError, output::Target, settings::Profile, source::Spec};
 
 use super::{
-    app,
-    bridge::Bridge,
-    drag, first_sources,
-    intake::Offer,
-    model::Air,
-    notice,
-    renderer::Drawing,
-    staging::Place,
-    window::Window,
-    words::{self, fill},
+    app, bridge::Bridge, drag, first_sources, intake::Offer, keeping::import, model::Air, notice,
+    profiles, renderer::Drawing, staging::Place, window::Window,
 };
 
-/// Reads a profile into the options of the engine.
-pub type Load = fn(&Path) -> Result<StudioOptions, StudioError>;
+/// Makes options of the engine of what a profile says.
+pub type Load = fn(&Profile) -> Result<StudioOptions, StudioError>;
 
 /// Something that is asked for from outside.
 #[derive(Debug, Clone)]
@@ -178,38 +169,17 @@ async fn grant(window: &Window, bridge: &Rc<Bridge>, wish: Wish, load: Option<Lo
     }
 }
 
-/// Take what the profile says, except for the address, which viewers have already. On air nothing of it can be done.
+/// Take the profile in this file in, and change to it.
 async fn change_to(window: &Window, bridge: &Rc<Bridge>, path: PathBuf, load: Load) {
-    let name = words::file(&path);
-    let broadcast = &bridge.model().broadcast;
-    if broadcast.air() != Air::Off || broadcast.recording() {
-        let text = gettext("End the broadcast and the recording, then open {name} again.");
-        return broadcast.set_notice(fill(text, &[("name", &name)]));
-    }
-    let loaded = gio::spawn_blocking(move || load(&path)).await;
-    let options = match loaded {
-        Ok(Ok(options)) => ready(options),
-        Ok(Err(error)) => {
-            let notice = notice::studio(&error);
-            return broadcast.set_notice(notice.text());
-        }
+    let imported = gio::spawn_blocking(move || import(&path)).await;
+    match imported {
+        Ok(Ok(name)) => profiles::change_to(window, bridge, &name, load).await,
+        Ok(Err(error)) => bridge
+            .model()
+            .broadcast
+            .set_notice(notice::studio(&error).text()),
         Err(panic) => std::panic::resume_unwind(panic),
-    };
-    if bridge
-        .ask(Command::SetEncoding(options.encoding.clone()))
-        .await
-        .is_none()
-        || bridge
-            .ask(Command::SetSources(sources(&options)))
-            .await
-            .is_none()
-    {
-        return;
     }
-    for output in options.outputs {
-        bridge.ask(Command::SetOutput(Box::new(output))).await;
-    }
-    window.toast(&fill(gettext("Changed to {name}"), &[("name", &name)]));
 }
 
 /// The sources among options.
@@ -261,6 +231,8 @@ pub fn wishes(files: &[gio::File]) -> Vec<Wish> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

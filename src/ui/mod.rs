@@ -6,6 +6,7 @@
 //! | `app`, `launch` | starts the engine, opens the window, ends both; what the desktop asks for: files, profiles, going live |
 //! | `bridge` | engine ↔ models: the only event loop on the main thread |
 //! | `model/` | what is shown, as objects that widgets bind to |
+//! | `keeping/`, `profiles` | what is kept from one start to the next, and the menu of it |
 //! | `actions`, `source_actions`, `viewer_actions` | what can be done: each action becomes a command |
 //! | `staging` | what commands mean to whoever directs: show, place beside, remove and bring back |
 //! | `intake` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used |
@@ -71,6 +72,7 @@ mod glyph;
 mod health;
 mod help;
 mod intake;
+mod keeping;
 mod launch;
 mod layout_bar;
 mod link;
@@ -86,6 +88,7 @@ mod outputs;
 mod overlay_form;
 mod picker;
 mod preview;
+mod profiles;
 mod qr;
 mod quality;
 mod renderer;
@@ -132,13 +135,15 @@ mod tests {
     use studio::{
         Studio, StudioOptions,
         encode::EncodeSettings,
-        error::OutputError,
+        error::{OutputError, StudioError},
         message::{MediaKind, OutputState, OutputStatus, SourceState, SourceStatus},
     };
 
     use super::{
         bridge::Bridge,
         failure::Failure,
+        keeping::Looks,
+        launch::Load,
         model::{OutputItem, SourceItem, Tone},
         notice::Notice,
         output_row::OutputRow,
@@ -171,13 +176,21 @@ mod tests {
             obs: None,
             outputs: vec![],
             now_playing: None,
+            scene: None,
             demo: None,
         })
         .unwrap();
         let app = adw::Application::builder().build();
         app.register(gtk::gio::Cancellable::NONE).unwrap();
         let bridge = Bridge::new(studio, vec![]);
-        let window = Window::new(&app, bridge.clone(), Drawing::Software);
+        let load: Load = |_| Err(StudioError::NoSuchViewer);
+        let window = Window::new(
+            &app,
+            bridge.clone(),
+            Drawing::Software,
+            load,
+            &Looks::default(),
+        );
         let air = window.lookup_action("air").unwrap();
         assert!(air.is_enabled(), "Go live can be pressed");
 

@@ -10,6 +10,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("win.copy-link", &["<Ctrl><Shift>c"]),
     ("win.sources", &["F9"]),
     ("win.audience", &["<Shift>F9"]),
+    ("win.show-panel::outputs", &["<Ctrl>1"]),
+    ("win.show-panel::viewers", &["<Ctrl>2"]),
     ("win.show-help-overlay", &["<Ctrl>question"]),
     ("app.help", &["F1"]),
     ("window.close", &["<Ctrl>w"]),

@@ -15,7 +15,7 @@ use super::{
     actions::Installer,
     bridge::Bridge,
     files,
-    model::{ViewerItem, find},
+    model::ViewerItem,
     window::Window,
     words::{self, fill},
 };
@@ -74,7 +74,7 @@ pub fn install(on: &Installer) {
 }
 
 fn viewer(bridge: &Bridge, id: u64) -> Option<ViewerItem> {
-    find(&bridge.model().viewers, |v: &ViewerItem| v.id() == id).map(|(_, viewer)| viewer)
+    bridge.model().viewers.get(id)
 }
 
 /// Disks may be slow.

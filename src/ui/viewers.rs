@@ -69,7 +69,7 @@ impl ViewersPanel {
         let imp = self.imp();
         let list = &*imp.list;
         viewer_columns::append(list);
-        let sorted = gtk::SortListModel::new(Some(model.viewers.clone()), list.sorter());
+        let sorted = gtk::SortListModel::new(Some(model.viewers.list().clone()), list.sorter());
         let selection = gtk::SingleSelection::new(Some(sorted));
         selection.set_autoselect(false);
         selection.set_can_unselect(true);

@@ -10,10 +10,26 @@ use adw::{prelude::*, subclass::prelude::*};
 use gettextrs::{gettext, ngettext};
 use gtk::{CompositeTemplate, gdk, gio, glib};
 
+use studio::message::Command;
+
 use super::{
-    actions, bridge::Bridge, controls::Controls, drag, model::Air, notice_bar::NoticeBar,
-    outputs::OutputsPanel, preview::Preview, renderer::Drawing, shortcuts, sources::SourcesPanel,
-    tally::Tally, viewers::ViewersPanel, words,
+    actions,
+    bridge::Bridge,
+    controls::Controls,
+    drag,
+    keeping::{Keeping, Looks, Recalled, keep_looks},
+    launch::Load,
+    model::Air,
+    notice_bar::NoticeBar,
+    outputs::OutputsPanel,
+    preview::Preview,
+    profiles,
+    renderer::Drawing,
+    shortcuts,
+    sources::SourcesPanel,
+    tally::Tally,
+    viewers::ViewersPanel,
+    words,
 };
 
 /// A message; its text is no markup.
@@ -37,6 +53,8 @@ mod imp {
         #[template_child]
         pub tally: TemplateChild<Tally>,
         #[template_child]
+        pub profile_button: TemplateChild<gtk::MenuButton>,
+        #[template_child]
         pub notice_bar: TemplateChild<NoticeBar>,
         #[template_child]
         pub sources_flap: TemplateChild<adw::Flap>,
@@ -58,6 +76,8 @@ mod imp {
         pub controls: TemplateChild<Controls>,
         /// Set by the only constructor, right after the object is made.
         pub bridge: OnceCell<Rc<Bridge>>,
+        /// Set once the engine has what was recalled.
+        pub keeping: OnceCell<Rc<Keeping>>,
         /// The question about ending the broadcast was answered.
         pub may_close: Cell<bool>,
     }
@@ -91,6 +111,11 @@ mod imp {
             self.parent_realize();
             self.obj().follow_width();
         }
+
+        fn unrealize(&self) {
+            self.obj().leave();
+            self.parent_unrealize();
+        }
     }
 
     impl WindowImpl for Window {
@@ -116,8 +141,15 @@ glib::wrapper! {
 
 impl Window {
     /// A window on this engine.
-    pub fn new(app: &adw::Application, bridge: Rc<Bridge>, drawing: Drawing) -> Window {
+    pub fn new(
+        app: &adw::Application,
+        bridge: Rc<Bridge>,
+        drawing: Drawing,
+        load: Load,
+        looks: &Looks,
+    ) -> Window {
         let window: Window = glib::Object::builder().property("application", app).build();
+        window.look_as(looks);
         let imp = window.imp();
         let model = bridge.model();
         imp.tally.bind(&model.broadcast);
@@ -142,9 +174,60 @@ impl Window {
         window.take_pastes();
         window.set_help_overlay(Some(&shortcuts::window()));
         actions::install(&window, &bridge);
+        profiles::install(&window, &bridge, load);
         let unset = imp.bridge.set(bridge);
         assert!(unset.is_ok(), "only this constructor sets the bridge");
         window
+    }
+
+    /// Keep what is done from now on in the profile that was recalled.
+    pub async fn keep(&self, recalled: Recalled) {
+        let Some(bridge) = self.bridge() else { return };
+        // Carried out after the engine has opened the sources it was started with.
+        let title = bridge.model().broadcast.now_playing();
+        bridge.ask(Command::SetNowPlaying(title)).await;
+        let keeping = Keeping::start(&bridge, recalled);
+        let unset = self.imp().keeping.set(keeping);
+        assert!(unset.is_ok(), "a window keeps one engine's profile, once");
+        profiles::show(self);
+    }
+
+    /// What is kept; a demonstration keeps nothing.
+    pub fn keeping(&self) -> Option<Rc<Keeping>> {
+        self.imp().keeping.get().cloned()
+    }
+
+    /// The button that tells the profile.
+    pub fn profile_button(&self) -> gtk::MenuButton {
+        self.imp().profile_button.get()
+    }
+
+    fn look_as(&self, looks: &Looks) {
+        let imp = self.imp();
+        self.set_default_size(looks.width, looks.height);
+        self.set_maximized(looks.maximized);
+        imp.sources_flap.set_reveal_flap(looks.sources);
+        imp.audience_flap.set_reveal_flap(looks.audience);
+    }
+
+    /// Keep what is not kept yet, and how the window looks.
+    fn leave(&self) {
+        let imp = self.imp();
+        let Some(keeping) = imp.keeping.get() else {
+            return;
+        };
+        keeping.finish();
+        let (width, height) = self.default_size();
+        // Folded away for want of room is not hidden.
+        let shown = |flap: &adw::Flap| flap.is_folded() || flap.reveals_flap();
+        keep_looks(&Looks {
+            profile: keeping.name(),
+            width,
+            height,
+            maximized: self.is_maximized(),
+            sources: shown(&imp.sources_flap),
+            audience: shown(&imp.audience_flap),
+        });
     }
 
     /// The engine, as long as there is a window.
@@ -196,9 +279,14 @@ impl Window {
 
     /// Show the outputs, wherever they are folded away.
     pub fn reveal_outputs(&self) {
+        self.show_panel("outputs");
+    }
+
+    /// Show one side of outputs and viewers, by its name.
+    pub fn show_panel(&self, name: &str) {
         let imp = self.imp();
         imp.audience_flap.set_reveal_flap(true);
-        imp.audience_stack.set_visible_child_name("outputs");
+        imp.audience_stack.set_visible_child_name(name);
     }
 
     /// Show and hide the panels by key.

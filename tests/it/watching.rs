@@ -129,6 +129,7 @@ fn a_broadcast_that_has_not_begun_is_told_from_one_that_ended() {
         api_token: "token".into(),
         outputs: vec![],
         now_playing: None,
+        scene: None,
         demo: None,
     })
     .unwrap();

@@ -11,12 +11,14 @@ use parking_lot::Mutex;
 use crate::{
     error::SourceError,
     message::{SourceId, SourceState, SourceStatus},
-    source::{SourceNews, Told},
+    source::{SourceNews, Spec, Told},
 };
 
 /// The state of one part, and who hears of its changes.
 #[derive(Clone)]
 pub(in crate::source) struct Voice {
+    /// What it was asked for as.
+    pub(in crate::source) spec: Spec,
     status: Arc<Mutex<SourceStatus>>,
     told: Told,
     /// The part was taken out: nobody is to hear of it any more.
@@ -24,8 +26,9 @@ pub(in crate::source) struct Voice {
 }
 
 impl Voice {
-    pub(in crate::source) fn new(status: SourceStatus, told: Told) -> Self {
+    pub(in crate::source) fn new(spec: Spec, status: SourceStatus, told: Told) -> Self {
         Voice {
+            spec,
             status: Arc::new(Mutex::new(status)),
             told,
             gone: Arc::default(),

@@ -6,6 +6,7 @@ mod output;
 mod scene;
 mod source;
 mod viewer;
+mod viewers;
 
 use gtk::{gio, prelude::*};
 
@@ -14,6 +15,7 @@ pub use output::{OutputItem, OutputKind};
 pub use scene::Scene;
 pub use source::SourceItem;
 pub use viewer::{ViewerItem, Wellness};
+pub use viewers::Viewers;
 
 /// How a state is to be felt; words beside it say the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, gtk::glib::Enum)]
@@ -72,8 +74,8 @@ pub struct Model {
     pub sources: gio::ListStore,
     /// [`OutputItem`]s in the order in which they were added.
     pub outputs: gio::ListStore,
-    /// [`ViewerItem`]s in the order in which they came.
-    pub viewers: gio::ListStore,
+    /// Who is watching.
+    pub viewers: Viewers,
     /// A [`Ban`](studio::audience::Ban) in a box each, in order of address.
     pub bans: gio::ListStore,
     /// What can be added as a source.
@@ -88,7 +90,7 @@ impl Model {
             scene: Scene::default(),
             sources: gio::ListStore::new::<SourceItem>(),
             outputs: gio::ListStore::new::<OutputItem>(),
-            viewers: gio::ListStore::new::<ViewerItem>(),
+            viewers: Viewers::new(),
             bans: gio::ListStore::new::<gtk::glib::BoxedAnyObject>(),
             picker: gio::Menu::new(),
         }

@@ -3,7 +3,8 @@
 
 use std::{
     cell::{Cell, RefCell},
-    time::SystemTime,
+    marker::PhantomData,
+    time::{Duration, SystemTime},
 };
 
 use gettextrs::gettext;
@@ -85,25 +86,46 @@ mod imp {
         #[property(get, construct_only)]
         pub since: Cell<u64>,
         /// How long it has watched.
-        #[property(get, set)]
-        pub duration: RefCell<String>,
+        #[property(get = Self::duration)]
+        pub duration: PhantomData<String>,
         /// Rate in bit/s.
-        #[property(get, set)]
+        #[property(get)]
         pub bitrate: Cell<u64>,
         /// Rate in words.
-        #[property(get, set)]
-        pub rate: RefCell<String>,
+        #[property(get = Self::rate)]
+        pub rate: PhantomData<String>,
         /// Rank of its health, for sorting: higher is worse.
-        #[property(get, set)]
+        #[property(get)]
         pub rank: Cell<u32>,
         /// Its health as one word.
-        #[property(get, set)]
-        pub health: RefCell<String>,
+        #[property(get = Self::health)]
+        pub health: PhantomData<String>,
         /// The numbers behind that word.
-        #[property(get, set)]
-        pub details: RefCell<String>,
+        #[property(get = Self::details)]
+        pub details: PhantomData<String>,
 
-        pub dropped: Cell<Option<u64>>,
+        pub wellness: Cell<Wellness>,
+        pub numbers: Cell<Option<Numbers>>,
+    }
+
+    /// Words are made when a row asks for them: most viewers are not on the screen.
+    impl ViewerItem {
+        fn duration(&self) -> String {
+            let since = SystemTime::UNIX_EPOCH + Duration::from_secs(self.since.get());
+            words::clock(words::since(since))
+        }
+
+        fn rate(&self) -> String {
+            words::rate(self.bitrate.get())
+        }
+
+        fn health(&self) -> String {
+            self.wellness.get().word()
+        }
+
+        fn details(&self) -> String {
+            self.numbers.get().unwrap_or_default().words()
+        }
     }
 
     #[glib::object_subclass]
@@ -160,55 +182,80 @@ impl ViewerItem {
 
     /// Take the numbers of this second.
     pub fn count(&self, row: &ViewerRow) {
-        let dropped_now = self
-            .imp()
-            .dropped
-            .replace(Some(row.dropped))
-            .map_or(0, |old| row.dropped.saturating_sub(old));
+        let imp = self.imp();
+        let numbers = Numbers::from(row);
+        let old = imp.numbers.replace(Some(numbers));
+        let dropped_now = old.map_or(0, |old| numbers.dropped.saturating_sub(old.dropped));
         let wellness = Wellness::judge(row, dropped_now);
-        let since = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(self.since());
-        // Each setter draws its cell anew, so only what changed is set.
-        if self.bitrate() != row.bitrate || self.rate().is_empty() {
-            self.set_bitrate(row.bitrate);
-            self.set_rate(words::rate(row.bitrate));
+        // What is told is drawn anew where it is on the screen, so only what changed is told.
+        if imp.bitrate.replace(row.bitrate) != row.bitrate {
+            self.notify_bitrate();
+            self.notify_rate();
         }
-        self.set_duration(words::clock(words::since(since)));
-        if self.rank() != wellness as u32 || self.health().is_empty() {
-            self.set_rank(wellness as u32);
-            self.set_health(wellness.word());
+        if imp.wellness.replace(wellness) != wellness {
+            imp.rank.set(wellness as u32);
+            self.notify_rank();
+            self.notify_health();
         }
-        self.set_details(details(row));
+        if old != Some(numbers) {
+            self.notify_details();
+        }
+        self.notify_duration();
     }
 }
 
-fn details(row: &ViewerRow) -> String {
-    let mut lines = vec![
-        words::fill(
-            gettext("Waiting to be sent: {n} ms"),
-            &[("n", &row.queue.to_string())],
-        ),
-        words::fill(
-            gettext("Frames missed: {n}"),
-            &[("n", &row.dropped.to_string())],
-        ),
-        words::fill(
-            gettext("Sent: {size}"),
-            &[("size", &words::size(row.bytes))],
-        ),
-    ];
-    if let Some(rtt) = row.rtt_ms {
-        lines.push(words::fill(
-            gettext("Round trip: {n} ms"),
-            &[("n", &rtt.to_string())],
-        ));
+/// What stands behind the word of a viewer's health.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Numbers {
+    queue: u32,
+    dropped: u64,
+    bytes: u64,
+    rtt_ms: Option<u32>,
+    loss: Option<f32>,
+}
+
+impl From<&ViewerRow> for Numbers {
+    fn from(row: &ViewerRow) -> Numbers {
+        Numbers {
+            queue: row.queue,
+            dropped: row.dropped,
+            bytes: row.bytes,
+            rtt_ms: row.rtt_ms,
+            loss: row.loss,
+        }
     }
-    if let Some(loss) = row.loss {
-        lines.push(words::fill(
-            gettext("Lost on the way: {n} %"),
-            &[("n", &format!("{:.1}", loss * 100.0))],
-        ));
+}
+
+impl Numbers {
+    fn words(&self) -> String {
+        let mut lines = vec![
+            words::fill(
+                gettext("Waiting to be sent: {n} ms"),
+                &[("n", &self.queue.to_string())],
+            ),
+            words::fill(
+                gettext("Frames missed: {n}"),
+                &[("n", &self.dropped.to_string())],
+            ),
+            words::fill(
+                gettext("Sent: {size}"),
+                &[("size", &words::size(self.bytes))],
+            ),
+        ];
+        if let Some(rtt) = self.rtt_ms {
+            lines.push(words::fill(
+                gettext("Round trip: {n} ms"),
+                &[("n", &rtt.to_string())],
+            ));
+        }
+        if let Some(loss) = self.loss {
+            lines.push(words::fill(
+                gettext("Lost on the way: {n} %"),
+                &[("n", &format!("{:.1}", loss * 100.0))],
+            ));
+        }
+        lines.join("\n")
     }
-    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -220,6 +220,13 @@ pub fn spec(error: &SpecError) -> Notice {
             ),
             gettext("Correct that line in the file, or choose another profile."),
         ),
+        SpecError::Secrets { profile, why } => Notice::new(
+            fill(
+                gettext("The passwords of the profile {name} cannot be read: {why}."),
+                &[("name", profile), ("why", plain(why))],
+            ),
+            gettext("Unlock the keyring and open the profile again."),
+        ),
         SpecError::Alone(one, other) => Notice::new(
             fill(
                 gettext("{one} is of no use without {other}."),

@@ -220,6 +220,7 @@ fn studio(outputs: Vec<OutputSpec>) -> Studio {
         obs: None,
         outputs,
         now_playing: None,
+        scene: None,
         demo: None,
     })
     .unwrap()
