@@ -278,7 +278,7 @@ pub fn rewritten(text: &str, profile: &Profile) -> Result<String, toml_edit::ser
     let fresh = toml_edit::ser::to_document(profile)?;
     let old = text.parse::<toml_edit::DocumentMut>();
     let (Ok(mut document), Ok(said)) = (old, toml::from_str::<Profile>(text)) else {
-        return Ok(toml_edit::ser::to_string_pretty(profile)?);
+        return toml_edit::ser::to_string_pretty(profile);
     };
     let said = toml_edit::ser::to_document(&said)?;
     let pretty = toml_edit::ser::to_string_pretty(profile)?.parse::<toml_edit::DocumentMut>();

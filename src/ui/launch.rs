@@ -15,7 +15,7 @@ use studio::{StudioOptions, error::StudioError, output::Target, settings::Profil
 
 use super::{
     app, bridge::Bridge, drag, first_sources, intake::Offer, keeping::import, model::Air, notice,
-    profiles, renderer::Drawing, staging::Place, window::Window,
+    profiles, renderer::Drawing, staging::Place, window::Window, words,
 };
 
 /// Makes options of the engine of what a profile says.
@@ -171,6 +171,9 @@ async fn grant(window: &Window, bridge: &Rc<Bridge>, wish: Wish, load: Option<Lo
 
 /// Take the profile in this file in, and change to it.
 async fn change_to(window: &Window, bridge: &Rc<Bridge>, path: PathBuf, load: Load) {
+    if profiles::is_busy(bridge) {
+        return profiles::tell_busy(bridge, &words::file(&path));
+    }
     let imported = gio::spawn_blocking(move || import(&path)).await;
     match imported {
         Ok(Ok(name)) => profiles::change_to(window, bridge, &name, load).await,

@@ -24,9 +24,11 @@ use super::{
     words::{self, fill},
 };
 
+type Act = Box<dyn Fn(&Window, &Rc<Bridge>, &Rc<Keeping>)>;
+
 /// Give the window its actions on profiles.
 pub fn install(window: &Window, bridge: &Rc<Bridge>, load: Load) {
-    let add = |name: &str, act: Box<dyn Fn(&Window, &Rc<Bridge>, &Rc<Keeping>)>| {
+    let add = |name: &str, act: Act| {
         let action = gio::SimpleAction::new(name, None);
         let (window_of, bridge) = (window.downgrade(), Rc::downgrade(bridge));
         action.connect_activate(move |_, _| {
@@ -76,7 +78,7 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>, load: Load) {
         Box::new(move |window, bridge, keeping| {
             let name = keeping.name();
             match is_busy(bridge) {
-                true => tell_busy(bridge, &name),
+                true => tell_busy(bridge, &title(&name)),
                 false => ask_delete(window, &name, changer(window, bridge, load)),
             }
         }),
@@ -181,7 +183,7 @@ pub async fn change_to(window: &Window, bridge: &Rc<Bridge>, name: &str, load: L
         return broadcast.set_notice(text);
     };
     if is_busy(bridge) {
-        return tell_busy(bridge, name);
+        return tell_busy(bridge, &title(name));
     }
     let wanted = name.to_string();
     let recalled = gio::spawn_blocking(move || recall(&wanted, load)).await;
@@ -246,14 +248,15 @@ pub async fn change_to(window: &Window, bridge: &Rc<Bridge>, name: &str, load: L
 }
 
 /// What goes out or into a file now is not to change under somebody.
-fn is_busy(bridge: &Bridge) -> bool {
+pub fn is_busy(bridge: &Bridge) -> bool {
     bridge.studio().air() != AirState::Off || bridge.model().broadcast.recording()
 }
 
-fn tell_busy(bridge: &Bridge, name: &str) {
+/// Say why this cannot be opened now.
+pub fn tell_busy(bridge: &Bridge, name: &str) {
     let text = gettext("End the broadcast and the recording, then open {name} again.");
     let broadcast = &bridge.model().broadcast;
-    broadcast.set_notice(fill(text, &[("name", &title(name))]));
+    broadcast.set_notice(fill(text, &[("name", name)]));
 }
 
 fn duplicate(bridge: &Rc<Bridge>, base: &Profile, name: String, change: Change) {

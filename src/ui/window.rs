@@ -253,7 +253,8 @@ impl Window {
         // Nobody reads more than that.
         const MOST: usize = 4;
         for sentence in sentences.iter().take(MOST) {
-            self.imp().toasts.add_toast(toast(sentence, 4));
+            // Longer than "Link copied": a name and a reason are to be read.
+            self.imp().toasts.add_toast(toast(sentence, 6));
         }
         let more = sentences.len().saturating_sub(MOST) as u32;
         if more > 0 {

@@ -127,14 +127,14 @@ def from_a_file_manager(story, drags):
     source = drags.from_outside(broken[0], odd[0], broken[1], odd[1], broken[2], odd[2])
     drags.drop_on_preview(MIDDLE, "Show it alone")
     drags.over(source)
+    # Each that cannot be shown is refused by name, with its reason; messages come one after the other, and go.
+    story.passing("notes.txt.*neither picture, film nor sound")
+    story.passing("old.zip.*neither picture, film nor sound")
+    story.passing("gone.png is not there")
     specs = ["file:" + path for path in odd]
     story.until(story.specs, before + specs)
     story.until(story.shown, [specs[0]])
     story.pressed("One picture")
-    # Each of the others is refused by name, with its reason; messages come one after the other.
-    story.said("notes.txt.*neither picture, film nor sound")
-    story.said("old.zip.*neither picture, film nor sound")
-    story.said("gone.png is not there")
     for spec in specs:
         story.until(lambda spec=spec: next(s["state"] for s in story.sources("video") if s["spec"] == spec), "live")
     return specs
@@ -154,10 +154,10 @@ def onto_each_part(story, drags, specs):
     source = drags.from_outside("--text", f"{link}\nftp://127.0.0.1/x.webm\njust words")
     drags.drop_on_preview(CORNER, "Show it small, bottom right")
     drags.over(source)
+    story.passing("That ftp link cannot be used")
+    story.passing("“just words” is neither a link nor a file")
     story.until(lambda: link in story.shown(), True)
     story.pressed("Picture in picture")
-    story.said("That ftp link cannot be used")
-    story.said("“just words” is neither a link nor a file")
 
     empty = os.path.join(FILES, "leer")
     os.mkdir(empty)
@@ -166,9 +166,9 @@ def onto_each_part(story, drags, specs):
     source = drags.from_outside(empty, late)
     drags.drop_on_list()
     drags.over(source)
+    story.passing("There are no pictures in the folder leer")
     story.until(lambda: story.specs()[-1], "file:" + late)
     assert story.shown() == shown, "what is added to the list is not shown"
-    story.said("There are no pictures in the folder leer")
     return "file:" + late
 
 

@@ -32,6 +32,8 @@ class Story:
             # A key that is pressed before would reach nobody.
             self.ui.wait(self._active, "the window to have the focus")
             self.address = self.ui.wait(self._address, "the address")
+            # Beside what the window is made of stands what passes.
+            self.overlay = self.ui.find("alert", "AerialNoticeBar").get_parent().get_parent()
         except BaseException:
             # Nobody leaves what was not entered.
             self._end()
@@ -134,6 +136,16 @@ class Story:
             return not open_popover and len(seen) > 4 and len(set(seen[-4:])) == 1
         self.ui.wait(same, "it to stand still")
         return seen[-1]
+
+    def passing(self, text):
+        """A message that comes and goes. It is looked for only where such are shown: looking through the whole window
+        may take a busy computer longer than it stays."""
+        wanted = re.compile(text)
+
+        def there():
+            others = [self.overlay.get_child_at_index(i) for i in range(1, self.overlay.get_child_count())]
+            return any(wanted.search(self.ui.label(n)) for o in others if o is not None for _, n in self.ui.nodes(o))
+        self.ui.wait(there, f"a message like {text!r}")
 
     def said(self, text):
         """A sentence that is shown, anywhere."""

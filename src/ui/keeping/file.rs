@@ -14,7 +14,7 @@ use studio::{
     message::MediaKind,
     settings::{
         KeptOutput, Profile, Secrets, profiles, replace, rewritten,
-        safe::{self, Closed, Safe},
+        safe::{self, Safe},
     },
     source::{AudioSpec, Spec, VideoSpec},
 };
@@ -138,10 +138,7 @@ pub fn recall(name: &str, load: Load) -> Result<Recalled, StudioError> {
     };
     let mut secrets = Some(Secrets::default());
     if !profile.is_open() {
-        secrets = match safe::read(name, AT_ONCE) {
-            Ok(secrets) => Some(secrets),
-            Err(Closed::Late | Closed::Broken(_)) => None,
-        };
+        secrets = safe::read(name, AT_ONCE).ok();
     }
     let known = secrets.clone().unwrap_or_default();
     profile.reveal(&known);
