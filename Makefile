@@ -2,6 +2,7 @@
 # make run     installs what is missing, builds, starts: the window, or without a display a broadcast of the test card
 # make test    installs what the tests need, and runs every check there is
 # make bench   measures; ONLY="webrtc http formats launch sources list join frames crowds" chooses
+# make screenshots     takes pictures of every page of the window
 # make install, make uninstall     with PREFIX and DESTDIR
 # make check   desktop file, metainfo, manifest and translations     make pot     collects texts for translators
 # make deb, make flatpak, make dist    packages and the sources of a release, in target/: see docs/releasing.md
@@ -23,7 +24,7 @@ zsh ?= zsh/site-functions
 program = $(if $(filter /usr /usr/local /app,$(PREFIX)),aerial,$(PREFIX)/bin/aerial)
 languages = $(shell sed 's/\#.*//' po/LINGUAS)
 
-.PHONY: run build test bench install uninstall check pot data deb flatpak dist
+.PHONY: run build test bench screenshots install uninstall check pot data deb flatpak dist
 .NOTPARALLEL:
 
 run:
@@ -57,6 +58,12 @@ tests/web/node_modules/.package-lock.json: tests/web/package.json tests/web/pack
 bench:
 	scripts/prepare test
 	$(CARGO) bench --locked --bench whole -- $(ONLY)
+
+# The whole window, page by page, into target/screenshots.
+screenshots:
+	scripts/prepare test
+	$(CARGO) build --locked
+	scripts/screenshots
 
 # Desktop file and metainfo with their translations.
 data:

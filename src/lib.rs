@@ -21,7 +21,7 @@
 //! | [`navigation`] | where viewers point and what they type, on its way to the sources that take it |
 //! | [`audience`] | who is watching and who was, over every transport; kick, ban |
 //! | [`stats`] | the status object, counters to rates, and the health line |
-//! | [`settings`] | profiles (TOML), who may watch, the tokens |
+//! | [`settings`] | profiles (TOML) and their secrets (keyring), who may watch, the tokens |
 //! | [`hush`] | secrets are left out of every log, GStreamer's too |
 //! | [`error`] | what can go wrong: a typed error per room, with a sentence and a remedy |
 //! | `plugins` | GStreamer elements that are part of this program |
@@ -59,7 +59,7 @@
 //! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
 //! encoders at the start; the device watch; one per captured X11 screen, certain microphone and standard input; short ones
 //! that start and end outputs; one that speaks mDNS while a shared broadcast is live; and in the window the GTK main thread
-//! and one that brings it the events.
+//! one that brings it the events, and those that save what is kept.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

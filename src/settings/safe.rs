@@ -37,6 +37,10 @@ pub fn read(profile: &str, patience: Duration) -> Result<Secrets, Closed> {
     }
     // Kept while there was no keyring, or while it was locked.
     let kept = from_file(profile).map_err(broken)?;
+    if asked.is_ok() && !kept.is_empty() {
+        // The keyring is a better place.
+        write(profile, &kept, patience)?;
+    }
     match asked {
         Err(No::Late) if kept.is_empty() => Err(Closed::Late),
         Err(No::Keyring(why)) => {

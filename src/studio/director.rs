@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The director: carries out commands, one after the other.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{iter::repeat, sync::Arc, time::SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -15,7 +15,7 @@ use crate::{
     output::{OutputSpec, Outputs},
     program::{
         PreviewPipeline,
-        scene::{Arrangement, Layout, LayoutKind, Overlays, Transition},
+        scene::{Arrangement, Framing, Layout, LayoutKind, Overlays, Strip, Transition},
     },
     serve::Server,
     source::{Sources, Spec},
@@ -249,10 +249,13 @@ impl Director {
             those.map(|s| s.id).collect()
         };
         let (pictures, sounds) = (of(MediaKind::Video), of(MediaKind::Audio));
-        for (id, framing) in pictures.iter().zip(scene.framing) {
+        // What is not said is as it is without anybody doing anything.
+        let framing = scene.framing.into_iter().chain(repeat(Framing::default()));
+        for (id, framing) in pictures.iter().zip(framing) {
             self.sources.frame(*id, framing)?;
         }
-        for (id, strip) in sounds.iter().zip(scene.strips) {
+        let strips = scene.strips.into_iter().chain(repeat(Strip::default()));
+        for (id, strip) in sounds.iter().zip(strips) {
             tokio::task::block_in_place(|| self.sources.mix(*id, strip))?;
         }
         let shown = match scene.pictures {

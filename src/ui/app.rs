@@ -127,7 +127,7 @@ pub fn open(app: &adw::Application, launcher: Rc<Launcher>) {
         if let Some(recalled) = &recalled
             && let Some(problem) = &recalled.problem
         {
-            broadcast.set_notice(keeping::words_of(problem, &recalled.name));
+            broadcast.set_notice(keeping::words_of(problem));
         }
         if options.demo.is_some() {
             let words = gettext("This is a demonstration: the viewers are made up.");

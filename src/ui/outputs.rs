@@ -31,6 +31,8 @@ mod imp {
         #[template_child]
         pub now_playing: TemplateChild<adw::EntryRow>,
         #[template_child]
+        pub add: TemplateChild<gtk::MenuButton>,
+        #[template_child]
         pub form: TemplateChild<OutputForm>,
     }
 
@@ -89,7 +91,11 @@ impl OutputsPanel {
             glib::clone!(
                 #[weak(rename_to = panel)]
                 self,
-                move || panel.imp().stack.set_visible_child_name("list")
+                move || {
+                    panel.imp().stack.set_visible_child_name("list");
+                    // Keys go nowhere while what has them is out of sight.
+                    panel.imp().add.grab_focus();
+                }
             ),
         );
     }

@@ -232,7 +232,7 @@ pub async fn change_to(window: &Window, bridge: &Rc<Bridge>, name: &str, load: L
         bridge.ask(Command::Share(shared)).await;
     }
     if let Some(problem) = &recalled.problem {
-        broadcast.set_notice(keeping::words_of(problem, name));
+        broadcast.set_notice(keeping::words_of(problem));
     } else if other_size {
         let text =
             gettext("The size and rate of the picture are those of {name} after the next start.");

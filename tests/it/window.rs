@@ -92,3 +92,8 @@ fn layouts_mixer_and_sources_are_directed_from_the_window_while_live_and_what_is
 fn the_help_opens_with_f1_and_can_be_read_by_keyboard_and_screen_reader() {
     tell("help.py", &[]);
 }
+
+#[test]
+fn what_was_set_up_is_found_again_with_its_passwords_and_profiles_are_changed_in_the_window() {
+    tell("keep.py", &[]);
+}

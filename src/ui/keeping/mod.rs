@@ -195,9 +195,11 @@ fn save_all(
     };
     *on_their_way.lock() = Some(secrets.clone());
     let safe = save_secrets(&name, &absent, secrets.clone(), LATER)?;
-    let mut waiting = on_their_way.lock();
-    if *waiting == Some(secrets.clone()) {
-        *waiting = None;
+    {
+        let mut waiting = on_their_way.lock();
+        if *waiting == Some(secrets.clone()) {
+            *waiting = None;
+        }
     }
     let mut saving = saving.lock();
     if saving.name == name {
@@ -207,7 +209,7 @@ fn save_all(
 }
 
 /// What was wrong with a profile, in words.
-pub fn words_of(problem: &Problem, name: &str) -> String {
+pub fn words_of(problem: &Problem) -> String {
     match problem {
         Problem::Aside(error, path) => {
             let text = gettext("{error} It was put aside as {file}, and a new one was begun.");
@@ -219,11 +221,10 @@ pub fn words_of(problem: &Problem, name: &str) -> String {
             fill(text, &[("error", &notice::studio(error).text())])
         }
         Problem::Locked(outputs) => {
-            let text = gettext(
-                "The keyring was not unlocked, so these outputs have no password and are left out: {names}. Unlock it \
-                 and open the profile {profile} again.",
-            );
-            fill(text, &[("names", &outputs.join(", ")), ("profile", name)])
+            let text =
+                gettext("The keyring was not unlocked, so these outputs are left out: {names}.");
+            let remedy = gettext("Unlock the keyring and open the profile again.");
+            format!("{} {remedy}", fill(text, &[("names", &outputs.join(", "))]))
         }
     }
 }
