@@ -5,8 +5,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -47,16 +45,7 @@ fn write(file: &Path, source: &str, token: Option<&str>) -> std::io::Result<()> 
         Some(token) => all.insert(source.to_string(), token.to_string()),
         None => all.remove(source),
     };
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    // Such a file is for its owner alone from the beginning, and takes the old one's place at once.
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(toml::to_string(&all).unwrap_or_default().as_bytes())?;
-    new.persist(file)?;
-    Ok(())
+    settings::replace(file, &toml::to_string(&all).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Write},
-    os::unix::fs::DirBuilderExt,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -161,19 +160,8 @@ fn problem(path: &Path, e: std::io::Error) -> StudioError {
     }
 }
 
-/// The old file stays until the new one is complete. Only its owner can read it.
 fn write(path: &Path, file: &File) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut new, file)?;
-    new.write_all(b"\n")?;
-    new.as_file().sync_all()?;
-    new.persist(path)?;
-    Ok(())
+    super::replace(path, &format!("{}\n", serde_json::to_string_pretty(file)?))
 }
 
 fn hash(secret: &str) -> String {

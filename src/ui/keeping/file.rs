@@ -225,6 +225,8 @@ pub struct Saving {
     pub absent: Vec<KeptOutput>,
     /// What the keyring holds; `None` if that is not known.
     pub secrets: Option<Secrets>,
+    /// Nothing is saved any more: what the engine does is already that of another profile.
+    pub closed: bool,
 }
 
 /// Save what the engine does now, if it is anything else than what stands in the file. Returns the secrets that are to
@@ -292,6 +294,7 @@ pub fn duplicate(studio: &Studio, base: &Profile, name: &str) -> Result<(), Stri
         profile: base.clone(),
         absent: vec![],
         secrets: Some(Secrets::default()),
+        closed: false,
     };
     match save(studio, &mut saving)? {
         Some(secrets) => save_secrets(name, &[], secrets, LATER).map(drop),

@@ -91,6 +91,7 @@ impl Keeping {
     /// Save nothing until another profile is in use.
     pub fn hold(&self) {
         self.held.set(true);
+        self.saving.lock().closed = true;
     }
 
     /// Something may have changed.
@@ -148,6 +149,8 @@ impl Keeping {
             return;
         }
         let mut saving = self.saving.lock();
+        // A save that is on its way would find the next profile's sources.
+        saving.closed = true;
         let mut secrets = self.on_their_way.lock().clone();
         if let Some(bridge) = self
             .bridge
@@ -177,6 +180,7 @@ fn saving_of(recalled: Recalled) -> Saving {
         profile: recalled.profile,
         absent: recalled.absent,
         secrets: recalled.secrets,
+        closed: false,
     }
 }
 
@@ -188,6 +192,9 @@ fn save_all(
 ) -> Result<Option<Safe>, String> {
     let (name, absent, secrets) = {
         let mut saving = saving.lock();
+        if saving.closed {
+            return Ok(None);
+        }
         let Some(secrets) = file::save(studio, &mut saving)? else {
             return Ok(None);
         };
