@@ -9,6 +9,7 @@ use std::{
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
 use studio::{
+    encode::EncodeSettings,
     message::Command,
     output::{OutputSpec, Target, literal_name},
 };
@@ -16,8 +17,10 @@ use studio::{
 use super::{
     bridge::Bridge,
     files,
-    model::{Air, OutputItem, find, items},
-    source_actions, viewer_actions,
+    model::{Air, OutputItem, find, items, past::Subject},
+    preferences, source_actions,
+    statistics::Statistics,
+    viewer_actions,
     window::Window,
     words,
 };
@@ -30,7 +33,7 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
         Air::Starting | Air::Live => bridge.command(Command::EndLive),
         Air::Stopping => (),
     });
-    on.plain("record", |_, bridge| record(bridge));
+    on.plain("record", record);
     on.plain("copy-link", |window, bridge| {
         window
             .clipboard()
@@ -43,6 +46,24 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
     });
     on.with::<bool>("share-network", |_, bridge, on| {
         bridge.command(Command::Share(on))
+    });
+    on.with::<u32>("lower-bitrate", |window, bridge, kbit| {
+        lower_bitrate(window, bridge, kbit)
+    });
+    let shown = glib::WeakRef::<Statistics>::new();
+    on.with::<String>("statistics", move |window, bridge, word| {
+        if let Some(subject) = Subject::of(&word) {
+            show_statistics(window, bridge, &shown, subject);
+        }
+    });
+    let set = glib::WeakRef::<adw::PreferencesWindow>::new();
+    on.plain("preferences", move |window, bridge| {
+        let preferences = set.upgrade().unwrap_or_else(|| {
+            let made = preferences::window(window, bridge);
+            set.set(Some(&made));
+            made
+        });
+        preferences.present();
     });
     on.with::<String>("show-panel", |window, _, name| window.show_panel(&name));
     on.plain("dismiss-notice", |_, bridge| {
@@ -70,6 +91,55 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
         move |b| enable(b.air())
     });
     enable(broadcast.air());
+}
+
+/// Do what the line at the bottom advises.
+fn lower_bitrate(window: &Window, bridge: &Rc<Bridge>, kbit: u32) {
+    let before = bridge.encoding();
+    bridge.command(Command::SetEncoding(EncodeSettings {
+        video_bitrate: u64::from(kbit) * 1000,
+        ..before.clone()
+    }));
+    let text = words::fill(
+        gettext("The bitrate is {rate} now"),
+        &[("rate", &words::rate(u64::from(kbit) * 1000))],
+    );
+    let weak = Rc::downgrade(bridge);
+    window.toast_with_undo(&text, move || {
+        if let Some(bridge) = weak.upgrade() {
+            bridge.command(Command::SetEncoding(EncodeSettings {
+                video_bitrate: before.video_bitrate,
+                ..bridge.encoding()
+            }));
+        }
+    });
+}
+
+/// One window, beside the main one; it goes with it.
+fn show_statistics(
+    window: &Window,
+    bridge: &Rc<Bridge>,
+    shown: &glib::WeakRef<Statistics>,
+    subject: Subject,
+) {
+    let statistics = match shown.upgrade() {
+        Some(statistics) => statistics,
+        None => {
+            let Some(app) = window.application() else {
+                return;
+            };
+            let statistics = Statistics::new(&app, bridge);
+            shown.set(Some(&statistics));
+            window.connect_destroy(glib::clone!(
+                #[weak]
+                statistics,
+                move |_| statistics.destroy()
+            ));
+            statistics
+        }
+    };
+    statistics.ask(subject);
+    statistics.present();
 }
 
 fn outputs(on: &Installer) {
@@ -110,12 +180,12 @@ fn outputs(on: &Installer) {
 }
 
 /// Stop the recordings that run, else start one.
-fn record(bridge: &Bridge) {
+fn record(window: &Window, bridge: &Rc<Bridge>) {
     let running: Vec<_> = items::<OutputItem>(&bridge.model().outputs)
         .filter(OutputItem::recording)
         .collect();
     if running.is_empty() {
-        return record_to(bridge, files::new_recording(), false);
+        return record_to(bridge, files::new_recording(window), false);
     }
     for item in running {
         bridge.command(Command::EnableOutput(item.name(), false));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The application: starts the engine, opens the window, ends both.
 
-use std::{path::PathBuf, process::ExitCode, rc::Rc};
+use std::{path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
 
 use adw::prelude::*;
 use gettextrs::gettext;
@@ -32,6 +32,8 @@ pub fn run(start: Start, drawing: Drawing) -> ExitCode {
     let app = adw::Application::builder()
         .application_id(APP_ID)
         .flags(flags)
+        // Without it GNOME's session does not hear that the computer is to stay awake.
+        .register_session(true)
         .build();
     let launcher = Launcher::new(start.options, start.load, drawing);
     app.connect_startup({
@@ -247,6 +249,25 @@ fn app_actions(app: &adw::Application, launcher: &Rc<Launcher>) {
     let about = gio::ActionEntry::builder("about")
         .activate(|app: &adw::Application, _, _| show_about(app))
         .build();
+    // What notifications offer.
+    let show = gio::ActionEntry::builder("show")
+        .activate(|app: &adw::Application, _, _| app.activate())
+        .build();
+    let end = gio::ActionEntry::builder("end")
+        .activate(|app: &adw::Application, _, _| {
+            if let Some(window) = main_window(app).and_downcast::<Window>() {
+                window.end();
+            }
+        })
+        .build();
+    let restart = gio::ActionEntry::builder("restart")
+        .activate(glib::clone!(
+            #[strong]
+            launcher,
+            move |app: &adw::Application, _, _| start_again(app, &launcher)
+        ))
+        .build();
+    app.add_action_entries([show, end, restart]);
     let shown = glib::WeakRef::<Help>::new();
     let help = gio::ActionEntry::builder("help")
         .activate(move |app: &adw::Application, _, _| show_help(app, &shown))
@@ -256,7 +277,28 @@ fn app_actions(app: &adw::Application, launcher: &Rc<Launcher>) {
 
 /// The window of the broadcast, or the one that says why there is none.
 pub fn main_window(app: &adw::Application) -> Option<gtk::Window> {
-    app.windows().into_iter().find(|w| !w.is::<Help>())
+    let mut windows = app.windows().into_iter();
+    windows.find(|w| w.is::<Window>() || w.is::<Failure>())
+}
+
+/// Close the window with its engine, and open another with what the profile says now.
+fn start_again(app: &adw::Application, launcher: &Rc<Launcher>) {
+    let Some(window) = main_window(app).and_downcast::<Window>() else {
+        return;
+    };
+    let (engine, hold) = (window.bridge().map(|b| Rc::downgrade(&b)), app.hold());
+    window.destroy();
+    drop(window);
+    let (app, launcher) = (app.clone(), launcher.clone());
+    // Its port is free as soon as the last of it is gone.
+    glib::timeout_add_local(Duration::from_millis(50), move || {
+        let _hold = &hold;
+        if engine.as_ref().is_some_and(|e| e.strong_count() > 0) {
+            return glib::ControlFlow::Continue;
+        }
+        launcher.ask(&app, []);
+        glib::ControlFlow::Break
+    });
 }
 
 /// One window, beside the main one; it goes with it.

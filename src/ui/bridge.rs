@@ -11,11 +11,11 @@
 mod asking;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, Ref, RefCell},
     collections::HashSet,
     rc::Rc,
     thread,
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use gtk::{gio, glib, prelude::*};
@@ -25,14 +25,14 @@ use studio::{
     error::StudioError,
     message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
     source::{Device, Spec},
-    stats::Status,
+    stats::{Process, Status},
 };
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     codec_choice::word_in_force,
     health, link,
-    model::{Air, Model, OutputItem, SourceItem, find, items},
+    model::{Air, Model, OutputItem, SourceItem, find, items, past::Past},
     notice, picker, words,
 };
 
@@ -54,6 +54,10 @@ pub struct Bridge {
     dropped: Cell<u64>,
     dropped_now: Cell<u64>,
     counting: Cell<bool>,
+    /// The numbers of the last second, and those before it.
+    status: RefCell<Status>,
+    past: RefCell<Past>,
+    load: Cell<Option<Load>>,
     /// Whoever keeps what is asked for.
     on_change: RefCell<Option<Rc<dyn Fn()>>>,
 }
@@ -74,6 +78,9 @@ impl Bridge {
             dropped: Cell::new(0),
             dropped_now: Cell::new(0),
             counting: Cell::new(false),
+            status: RefCell::default(),
+            past: RefCell::default(),
+            load: Cell::new(None),
             on_change: RefCell::default(),
         });
         bridge.read_all();
@@ -111,6 +118,21 @@ impl Bridge {
     /// Codecs and bitrates in force.
     pub fn encoding(&self) -> EncodeSettings {
         self.encoding.borrow().clone()
+    }
+
+    /// The numbers of the last second.
+    pub fn status(&self) -> Ref<'_, Status> {
+        self.status.borrow()
+    }
+
+    /// The numbers of the last ten minutes.
+    pub fn past(&self) -> Ref<'_, Past> {
+        self.past.borrow()
+    }
+
+    /// What this program takes of the computer, and its share of the processors in percent.
+    pub fn process(&self) -> Option<(Process, Option<f64>)> {
+        self.load.get().map(|load| (load.process, load.share))
     }
 
     /// What is plugged in, once it is known.
@@ -335,8 +357,13 @@ impl Bridge {
     }
 
     fn judge(&self) {
-        let (sentence, tone) = health::judge(&self.model, self.dropped_now.get());
+        let judged = health::judge(&self.model, self.dropped_now.get());
+        let (sentence, tone) = (judged.sentence, judged.tone);
         let broadcast = &self.model.broadcast;
+        let kbit = judged.lower_to.unwrap_or(0);
+        if broadcast.lower_to() != kbit {
+            broadcast.set_lower_to(kbit);
+        }
         if broadcast.health() != sentence {
             broadcast.set_health(sentence);
         }
@@ -364,16 +391,20 @@ impl Bridge {
         }
         let (weak, studio) = (Rc::downgrade(self), self.studio.clone());
         glib::spawn_future_local(async move {
-            let status = gio::spawn_blocking(move || studio.snapshot()).await;
+            let counted = gio::spawn_blocking(move || (studio.snapshot(), Process::now())).await;
             let Some(bridge) = weak.upgrade() else { return };
             bridge.counting.set(false);
-            if let Ok(status) = status {
-                bridge.count(&status);
+            if let Ok((status, process)) = counted {
+                let load = Load::now(process, bridge.load.get());
+                bridge.load.set(Some(load));
+                bridge.count(&status, load.share);
+                bridge.past.borrow_mut().take(&status, load.share, load.at);
+                bridge.status.replace(status);
             }
         });
     }
 
-    fn count(&self, status: &Status) {
+    fn count(&self, status: &Status, share: Option<f64>) {
         for row in &status.viewers {
             if let Some(item) = self.model.viewers.get(row.id) {
                 item.count(row);
@@ -388,7 +419,7 @@ impl Bridge {
             if let Some((_, item)) = find(&self.model.outputs, |item: &OutputItem| {
                 item.name() == row.name
             }) {
-                item.count(row.bitrate, row.bytes);
+                item.count(row);
             }
         }
         let dropped: u64 = status.encoders.iter().map(|e| e.dropped).sum();
@@ -396,8 +427,30 @@ impl Bridge {
             .set(dropped.saturating_sub(self.dropped.replace(dropped)));
         self.model
             .broadcast
-            .set_numbers(health::numbers(&status.encoders, dropped));
+            .set_numbers(health::numbers(&status.encoders, dropped, share));
         self.after_outputs();
+    }
+}
+
+/// What this program takes of the computer.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    process: Process,
+    at: Instant,
+    /// Of all processors together, since the time before, in percent.
+    share: Option<f64>,
+}
+
+impl Load {
+    fn now(process: Process, before: Option<Load>) -> Load {
+        let at = Instant::now();
+        let processors = thread::available_parallelism().map_or(1, |n| n.get());
+        let share = before.map(|before| {
+            let used = process.cpu.saturating_sub(before.process.cpu);
+            let passed = at.duration_since(before.at).as_secs_f64().max(0.001);
+            used.as_secs_f64() / passed / processors as f64 * 100.0
+        });
+        Load { process, at, share }
     }
 }
 

@@ -5,7 +5,10 @@ use adw::subclass::prelude::*;
 use gettextrs::gettext;
 use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*};
 
-use super::model::{Air, Broadcast};
+use super::{
+    model::{Air, Broadcast},
+    words,
+};
 
 /// Below this width buttons and words do not fit beside each other in every language.
 const NARROW: i32 = 760;
@@ -32,6 +35,10 @@ mod imp {
         pub dot: TemplateChild<gtk::Box>,
         #[template_child]
         pub health: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub lower: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub statistics: TemplateChild<gtk::Button>,
         #[template_child]
         pub numbers: TemplateChild<gtk::Label>,
     }
@@ -84,7 +91,8 @@ impl Controls {
         );
         broadcast.connect_air_notify(update.clone());
         broadcast.connect_recording_notify(update.clone());
-        broadcast.connect_tone_notify(update);
+        broadcast.connect_tone_notify(update.clone());
+        broadcast.connect_lower_to_notify(update);
         self.update(broadcast);
     }
 
@@ -92,7 +100,7 @@ impl Controls {
     pub fn adapt(&self, width: i32) {
         let imp = self.imp();
         let narrow = width < NARROW;
-        imp.numbers.set_visible(width >= VERY_NARROW);
+        imp.statistics.set_visible(width >= VERY_NARROW);
         imp.bar.set_orientation(match narrow {
             true => gtk::Orientation::Vertical,
             false => gtk::Orientation::Horizontal,
@@ -145,6 +153,17 @@ impl Controls {
             false => &["pill"],
         });
         imp.record.set_tooltip_text(Some(&tooltip));
+
+        let kbit = broadcast.lower_to();
+        imp.lower.set_visible(kbit > 0);
+        if kbit > 0 {
+            let rate = words::rate(u64::from(kbit) * 1000);
+            imp.lower
+                .set_label(&words::fill(gettext("Lower to {rate}"), &[("rate", &rate)]));
+            // The target goes first: an action of that name without one does not exist.
+            imp.lower.set_action_target_value(Some(&kbit.to_variant()));
+            imp.lower.set_action_name(Some("win.lower-bitrate"));
+        }
 
         broadcast.tone().mark(&*imp.dot);
     }

@@ -42,6 +42,13 @@ pub fn open_folder(window: &Window) -> impl Future<Output = Vec<gio::File>> + 's
     }
 }
 
+/// Ask where recordings are to go.
+pub fn choose_folder(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
+    let title = gettext("Choose the folder of recordings");
+    let dialog = chooser(window, title, gtk::FileChooserAction::SelectFolder);
+    chosen(dialog)
+}
+
 /// Ask for a picture to put over the program.
 pub fn open_logo(window: &Window) -> impl Future<Output = Option<PathBuf>> + 'static {
     let dialog = chooser(
@@ -105,7 +112,7 @@ fn everything() -> gtk::FileFilter {
 pub fn save(window: &Window) -> impl Future<Output = Option<(PathBuf, bool)>> + 'static {
     let title = gettext("Record to a file");
     let dialog = chooser(window, title, gtk::FileChooserAction::Save);
-    let proposed = new_recording();
+    let proposed = new_recording(window);
     if let Some(folder) = proposed.parent() {
         // A folder that is not there leaves the dialog where it was last.
         let _ = dialog.set_current_folder(Some(&gio::File::for_path(folder)));
@@ -160,7 +167,11 @@ fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
 
 /// Where recordings go unless somebody chooses another place: the user's folder for videos. In a sandbox only a folder
 /// in it is outside; what is written beside that is lost in the end.
-fn recordings() -> PathBuf {
+pub fn recordings(window: &Window) -> PathBuf {
+    // It may be on a disk that is not there today.
+    if let Some(chosen) = window.habits().recordings.filter(|folder| folder.is_dir()) {
+        return chosen;
+    }
     let videos = glib::user_special_dir(glib::UserDirectory::Videos);
     let (folder, else_to) = match studio::portal::sandboxed() {
         true => (videos.map(|v| v.join("Aerial")), glib::user_data_dir()),
@@ -170,8 +181,8 @@ fn recordings() -> PathBuf {
 }
 
 /// A name for a recording that begins now.
-pub fn new_recording() -> PathBuf {
-    let folder = recordings();
+pub fn new_recording(window: &Window) -> PathBuf {
+    let folder = recordings(window);
     let now = glib::DateTime::now_local().and_then(|now| now.format("%Y-%m-%d %H.%M.%S"));
     let name = now.map_or_else(|_| "Aerial".to_string(), |now| format!("Aerial {now}"));
     free(folder.join(format!("{name}.webm")))

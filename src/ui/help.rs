@@ -46,6 +46,7 @@ mod imp {
 
         fn class_init(class: &mut Self::Class) {
             class.bind_template();
+            class.set_accessible_role(gtk::AccessibleRole::Dialog);
             let none = gdk::ModifierType::empty();
             class.add_binding_action(gdk::Key::Escape, none, "window.close");
             class.add_binding_action(gdk::Key::w, gdk::ModifierType::CONTROL_MASK, "window.close");

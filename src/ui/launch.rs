@@ -82,10 +82,11 @@ impl Launcher {
         self.wishes.borrow_mut().extend(wishes);
         match app::main_window(app) {
             Some(window) => {
-                window.present();
-                if let Ok(window) = window.downcast::<Window>() {
-                    self.grant(&window);
+                if let Ok(window) = window.clone().downcast::<Window>() {
+                    window.show_again();
+                    return self.grant(&window);
                 }
+                window.present();
             }
             None if self.starting.replace(true) => (),
             None => app::open(app, self.clone()),

@@ -13,6 +13,8 @@
 //! | `drag`, `drag_order`, `drop_zones` | dragging: what, where to, and in words what will happen |
 //! | `states`, `settle` | buttons and sliders that show what the engine says, not what was clicked |
 //! | `notice`, `health`, `words`, `link` | errors, state, numbers and addresses in words |
+//! | `preferences`, `desktop` | what is set once; what the desktop is told: stay awake, who came, what failed, going on unseen |
+//! | `statistics` | the last ten minutes as graphs, and all figures as a text |
 //! | `help` | the documents of `docs/`, shown as pages |
 //! | `window` | places the panels: `sources` (with `layout_bar`, `source_row`, `strip_row`, `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
 //!
@@ -53,6 +55,7 @@
 //! | form of an Icecast server | text, spin button | `Host`, `Port`, `Mount`, `User`, `Source password`; `Add` or `Apply` |
 //! | side panels | push button | `Show sources`, `Show outputs and viewers` |
 //! | question before closing | push button | begins with `End and close`, `Finish and close`, `Cancel` |
+//! | statistics | drop-down, push button | `Whose numbers are shown`, `Copy as text` |
 //! | help (F1) | list, headings, labels | `Topics`, a list item each; the text of a document |
 //! | message under the header | alert, with a push button | `Dismiss the message` |
 
@@ -61,6 +64,7 @@ mod app;
 mod bridge;
 mod codec_choice;
 mod controls;
+mod desktop;
 mod device_row;
 mod drag;
 mod drag_order;
@@ -87,6 +91,7 @@ mod output_row;
 mod outputs;
 mod overlay_form;
 mod picker;
+mod preferences;
 mod preview;
 mod profiles;
 mod qr;
@@ -102,6 +107,7 @@ mod source_row;
 mod sources;
 mod staging;
 mod states;
+mod statistics;
 mod strip_row;
 mod tally;
 mod transport;

@@ -12,6 +12,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("win.audience", &["<Shift>F9"]),
     ("win.show-panel::outputs", &["<Ctrl>1"]),
     ("win.show-panel::viewers", &["<Ctrl>2"]),
+    ("win.statistics::broadcast", &["<Ctrl>i"]),
+    ("win.preferences", &["<Ctrl>comma"]),
     ("win.show-help-overlay", &["<Ctrl>question"]),
     ("app.help", &["F1"]),
     ("window.close", &["<Ctrl>w"]),

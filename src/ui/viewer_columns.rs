@@ -4,7 +4,10 @@
 use gettextrs::gettext;
 use gtk::{accessible::Property, gio, pango, prelude::*};
 
-use super::{model::ViewerItem, words::fill};
+use super::{
+    model::{ViewerItem, past::Subject},
+    words::fill,
+};
 
 /// Give the list its columns, sorted by who came first.
 pub fn append(list: &gtk::ColumnView) {
@@ -167,6 +170,11 @@ fn more_cell() -> gtk::SignalListItemFactory {
             entry.set_action_and_target_value(Some(action), Some(&viewer.id().to_variant()));
             menu.append_item(&entry);
         }
+        // Another kind of target than the others.
+        let entry = gio::MenuItem::new(Some(&gettext("Statistics")), None);
+        let word = Subject::Viewer(viewer.id()).word();
+        entry.set_action_and_target_value(Some("win.statistics"), Some(&word.to_variant()));
+        menu.append_item(&entry);
         button.set_menu_model(Some(&menu));
         let label = fill(gettext("More about {name}"), &[("name", &viewer.client())]);
         button.set_tooltip_text(Some(&label));

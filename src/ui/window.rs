@@ -2,7 +2,7 @@
 //! The window: it only places its panels and adapts to its width.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
 };
 
@@ -16,8 +16,8 @@ use super::{
     actions,
     bridge::Bridge,
     controls::Controls,
-    drag,
-    keeping::{Keeping, Looks, Recalled, keep_looks},
+    desktop, drag,
+    keeping::{Closing, Habits, Keeping, Looks, Recalled, keep_looks},
     launch::Load,
     model::Air,
     notice_bar::NoticeBar,
@@ -80,6 +80,10 @@ mod imp {
         pub keeping: OnceCell<Rc<Keeping>>,
         /// The question about ending the broadcast was answered.
         pub may_close: Cell<bool>,
+        /// It was closed while live, and nobody sees it.
+        pub in_background: Cell<bool>,
+        pub habits: RefCell<Habits>,
+        pub on_habits: RefCell<Vec<Box<dyn Fn()>>>,
     }
 
     #[glib::object_subclass]
@@ -173,6 +177,7 @@ impl Window {
         window.follow_drags();
         window.take_pastes();
         window.set_help_overlay(Some(&shortcuts::window()));
+        desktop::follow(&window, &bridge);
         actions::install(&window, &bridge);
         profiles::install(&window, &bridge, load);
         let unset = imp.bridge.set(bridge);
@@ -202,8 +207,45 @@ impl Window {
         self.imp().profile_button.get()
     }
 
+    /// How it behaves.
+    pub fn habits(&self) -> Habits {
+        self.imp().habits.borrow().clone()
+    }
+
+    /// Behave like this from now on.
+    pub fn set_habits(&self, habits: Habits) {
+        self.imp().habits.replace(habits);
+        self.imp().on_habits.borrow().iter().for_each(|told| told());
+        self.keep_looks();
+    }
+
+    /// Have this called when it behaves otherwise.
+    pub fn connect_habits_changed(&self, told: impl Fn() + 'static) {
+        self.imp().on_habits.borrow_mut().push(Box::new(told));
+    }
+
+    /// Whether it was closed while live, and the broadcast goes on.
+    pub fn in_background(&self) -> bool {
+        self.imp().in_background.get()
+    }
+
+    /// Be seen, also after it was closed while live.
+    pub fn show_again(&self) {
+        if self.imp().in_background.replace(false) {
+            desktop::back_from_background(self);
+        }
+        self.present();
+    }
+
+    /// End what is live, and close.
+    pub fn end(&self) {
+        self.imp().may_close.set(true);
+        self.close();
+    }
+
     fn look_as(&self, looks: &Looks) {
         let imp = self.imp();
+        imp.habits.replace(looks.habits.clone());
         self.set_default_size(looks.width, looks.height);
         self.set_maximized(looks.maximized);
         imp.sources_flap.set_reveal_flap(looks.sources);
@@ -217,6 +259,15 @@ impl Window {
             return;
         };
         keeping.finish();
+        self.keep_looks();
+    }
+
+    fn keep_looks(&self) {
+        let imp = self.imp();
+        // A demonstration keeps nothing.
+        let Some(keeping) = imp.keeping.get() else {
+            return;
+        };
         let (width, height) = self.default_size();
         // Folded away for want of room is not hidden.
         let shown = |flap: &adw::Flap| flap.is_folded() || flap.reveals_flap();
@@ -227,6 +278,7 @@ impl Window {
             maximized: self.is_maximized(),
             sources: shown(&imp.sources_flap),
             audience: shown(&imp.audience_flap),
+            habits: self.habits(),
         });
     }
 
@@ -363,6 +415,13 @@ impl Window {
         imp.controls.adapt(width);
     }
 
+    /// Go on unseen. Starting Aerial again, or its notification, brings the window back.
+    fn go_to_background(&self) {
+        self.imp().in_background.set(true);
+        self.set_visible(false);
+        desktop::go_on_in_background(self);
+    }
+
     /// Closing ends what others watch and what is being recorded, so it is asked for. Returns whether it was asked.
     fn ask_before_closing(&self) -> bool {
         let imp = self.imp();
@@ -375,6 +434,14 @@ impl Window {
         };
         if imp.may_close.get() || !(live || broadcast.recording()) {
             return false;
+        }
+        match self.habits().closing {
+            Closing::Ask => (),
+            Closing::End => return false,
+            Closing::Background => {
+                self.go_to_background();
+                return true;
+            }
         }
         let (heading, body, end) = match live {
             true => (
@@ -392,7 +459,21 @@ impl Window {
             ),
         };
         let question = adw::MessageDialog::new(Some(self), Some(&heading), Some(&body));
-        question.add_responses(&[("stay", &gettext("Cancel")), ("end", &end)]);
+        question.add_responses(&[
+            ("stay", &gettext("Cancel")),
+            ("background", &gettext("Go on in the background")),
+            ("end", &end),
+        ]);
+        question.connect_response(
+            Some("background"),
+            glib::clone!(
+                #[weak(rename_to = window)]
+                self,
+                move |_, _| {
+                    glib::idle_add_local_once(move || window.go_to_background());
+                }
+            ),
+        );
         question.set_response_appearance("end", adw::ResponseAppearance::Destructive);
         question.set_default_response(Some("stay"));
         question.set_close_response("stay");

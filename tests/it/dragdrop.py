@@ -6,10 +6,12 @@
 """
 import json
 import os
+import queue
 import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 
@@ -92,24 +94,48 @@ class Drags:
         self.ui.button("up")
 
     def from_outside(self, *words):
-        source = subprocess.Popen([os.path.join(BED, "drag-source"), *words], stdout=subprocess.PIPE, text=True)
-        self.story.others.append(source)
-        assert json.loads(source.stdout.readline())["event"] == "ready"
-        self.story.place("Drag Source", 60, 860)
-        x, y = outside(self.ui, source.pid)
-        self.begin(x, y)
-        assert json.loads(source.stdout.readline())["event"] == "drag-begin"
-        return source
+        source = Source(self.story, words)
+        # A window manager may place a window once more that was just moved: then nothing was under the pointer.
+        for _ in range(5):
+            self.begin(*outside(self.ui, source.pid))
+            if source.says("drag-begin", 5):
+                return source
+            self.ui.button("up")
+        raise AssertionError("the drag did not begin")
 
     def over(self, source):
-        line = json.loads(source.stdout.readline())
-        assert line["event"] == "drag-end", line
+        assert source.says("drag-end", 60), "the drag did not end"
         source.kill()
         source.wait()
         self.story.others.remove(source)
 
     def row(self, name):
         return self.story.still(self.ui.find("label", name, self.ui.find("list", "Picture sources")))
+
+
+class Source(subprocess.Popen):
+    """The program from which something is dragged; it tells what happens to it."""
+
+    def __init__(self, story, words):
+        super().__init__([os.path.join(BED, "drag-source"), *words], stdout=subprocess.PIPE, text=True)
+        self.told = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+        story.others.append(self)
+        assert self.says("ready", 60), "the other program did not start"
+        story.place("Drag Source", 60, 860)
+
+    def listen(self):
+        for line in self.stdout:
+            self.told.put(json.loads(line)["event"])
+
+    def says(self, event, seconds):
+        """Whether this comes next, within so many seconds."""
+        try:
+            told = self.told.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        assert told == event, told
+        return True
 
 
 def outside(ui, pid):
@@ -259,10 +285,7 @@ def a_film(story, drags):
 
 def pasted(story):
     path = png("pasted & co.png", (1, 2, 3))
-    source = subprocess.Popen([os.path.join(BED, "drag-source"), "--copy", path], stdout=subprocess.PIPE, text=True)
-    story.others.append(source)
-    assert json.loads(source.stdout.readline())["event"] == "ready"
-    story.place("Drag Source", 60, 860)
+    Source(story, ["--copy", path])
     story.ui.pointer_click(story.ui.find("status bar", "LIVE"))
     story.ui.keys("ctrl+v")
     story.until(story.shown, ["file:" + path])

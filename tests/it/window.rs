@@ -97,3 +97,8 @@ fn the_help_opens_with_f1_and_can_be_read_by_keyboard_and_screen_reader() {
 fn what_was_set_up_is_found_again_with_its_passwords_and_profiles_are_changed_in_the_window() {
     tell("keep.py", &[]);
 }
+
+#[test]
+fn statistics_preferences_and_the_desktop_know_of_a_broadcast_and_it_goes_on_without_its_window() {
+    tell("desktop.py", &[]);
+}

@@ -10,7 +10,6 @@ use std::{
 use str0m::{
     Input, Rtc, RtcConfig,
     config::{CryptoProvider, DtlsCert},
-    crypto,
     net::{Protocol, Receive},
 };
 use tokio::sync::mpsc;
@@ -23,7 +22,7 @@ use crate::{
     error::ServeError,
     message::SourceId,
     serve::webrtc::{
-        SessionId, confined, refused,
+        SessionId, cipher, confined, refused,
         socket::{Inbox, Wire},
     },
 };
@@ -46,7 +45,7 @@ pub(super) fn spawn(
         .enable_time()
         .build()
         .map_err(udp)?;
-    let provider = Arc::new(crypto::from_feature_flags());
+    let provider = Arc::new(cipher::provider());
     let certificate = provider
         .dtls_provider
         .generate_certificate()

@@ -14,6 +14,7 @@
 //! our own addresses, and those that hide theirs are heard from.
 
 mod choice;
+pub(in crate::serve) mod cipher;
 mod feed;
 mod payload;
 #[cfg(any(test, feature = "fuzzing"))]

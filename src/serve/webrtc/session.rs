@@ -181,6 +181,7 @@ impl Session {
         // Packets are paced one by one: after each, the stack wants to be driven again, at once as long as there are more
         // to send. What is sent together leaves together.
         let mut idle = 0;
+        let now = Instant::now();
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
@@ -201,6 +202,11 @@ impl Session {
                     let to = t.destination.ip();
                     self.is_local = to == t.source.ip() || to.is_loopback();
                     around.wire.send(t.source, t.destination, &t.contents);
+                    // The stack's pacer gives out one packet each time it is driven.
+                    if let Err(e) = self.rtc.handle_input(Input::Timeout(now)) {
+                        turn = self.broken(&e);
+                        break;
+                    }
                 }
                 Ok(Output::Event(event)) => self.event(event, around.audience, &mut turn),
                 Err(e) => {

@@ -16,14 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use str0m::{
-    config::{CryptoProvider, DtlsCert},
-    crypto,
-};
+use str0m::config::{CryptoProvider, DtlsCert};
 use tokio::sync::mpsc;
 
 use super::{
-    Command, SessionId,
+    Command, SessionId, cipher,
     session::{Around, Frame, Session, Turn},
     socket::{Inbox, Wire},
     tracks::{Needs, Tracks},
@@ -52,7 +49,7 @@ pub(super) fn spawn(
         let _inside = runtime.enter();
         Wire::new(sockets).map_err(udp)?
     };
-    let provider = Arc::new(crypto::from_feature_flags());
+    let provider = Arc::new(cipher::provider());
     let certificate = provider
         .dtls_provider
         .generate_certificate()

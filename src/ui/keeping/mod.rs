@@ -23,7 +23,7 @@ use file::{AT_ONCE, LATER, Saving, save_secrets};
 pub use file::{
     FIRST, Problem, Recalled, clean, duplicate, export, free_name, import, names, recall, remove,
 };
-pub use window::{Looks, keep_looks, looks};
+pub use window::{Closing, Habits, Looks, keep_looks, looks};
 
 use super::{
     bridge::Bridge,
@@ -79,6 +79,12 @@ impl Keeping {
     /// What the file says besides what is being done.
     pub fn profile(&self) -> Profile {
         self.saving.lock().profile.clone()
+    }
+
+    /// Write something else into the file, for the next start.
+    pub fn change(self: &Rc<Self>, change: &dyn Fn(&mut Profile)) {
+        change(&mut self.saving.lock().profile);
+        self.touch();
     }
 
     /// Another profile is in use.

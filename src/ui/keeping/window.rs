@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How the window was left.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use studio::settings::{folder, replace};
@@ -22,6 +22,46 @@ pub struct Looks {
     pub sources: bool,
     /// Whether outputs and viewers are shown.
     pub audience: bool,
+    /// How it behaves.
+    pub habits: Habits,
+}
+
+/// How Aerial behaves on this desktop, whatever the profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Habits {
+    /// Keep the computer awake while live or recording.
+    pub awake: bool,
+    /// Tell of failures and of the first viewer.
+    pub tell: bool,
+    /// What closing the window means while live or recording.
+    pub closing: Closing,
+    /// Where recordings go; `None` is the user's folder of videos.
+    pub recordings: Option<PathBuf>,
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits {
+            awake: true,
+            tell: true,
+            closing: Closing::Ask,
+            recordings: None,
+        }
+    }
+}
+
+/// What closing the window means while live or recording.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closing {
+    /// That is asked each time.
+    #[default]
+    Ask,
+    /// It goes on without a window.
+    Background,
+    /// It ends.
+    End,
 }
 
 impl Default for Looks {
@@ -33,6 +73,7 @@ impl Default for Looks {
             maximized: false,
             sources: true,
             audience: true,
+            habits: Habits::default(),
         }
     }
 }

@@ -61,6 +61,9 @@ mod imp {
         /// How that sentence is to be felt.
         #[property(get, set, builder(Tone::Idle))]
         pub tone: Cell<Tone>,
+        /// The bitrate of the picture in kbit/s that would help; 0 for none.
+        #[property(get, set)]
+        pub lower_to: Cell<u32>,
         /// Frames per second, dropped frames and bitrate; empty while nothing is encoded.
         #[property(get, set)]
         pub numbers: RefCell<String>,

@@ -3,6 +3,7 @@
 
 mod broadcast;
 mod output;
+pub mod past;
 mod scene;
 mod source;
 mod viewer;

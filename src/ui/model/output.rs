@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     path::PathBuf,
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use gettextrs::{gettext, ngettext};
@@ -12,10 +12,14 @@ use gtk::{glib, prelude::*, subclass::prelude::*};
 use studio::{
     error::OutputError,
     message::{OutputState, OutputStatus},
+    stats::OutputRow,
 };
 
 use super::Tone;
 use crate::ui::{notice, words};
+
+/// Who left something out this short a time ago is behind.
+const BEHIND: Duration = Duration::from_secs(10);
 
 /// What kind of output it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
@@ -72,6 +76,9 @@ mod imp {
         pub warning: RefCell<Option<OutputError>>,
         pub bitrate: Cell<u64>,
         pub bytes: Cell<u64>,
+        /// What it left out because the other side was too slow, and when the last of it was.
+        pub dropped: Cell<u64>,
+        pub dropped_at: Cell<Option<Instant>>,
     }
 
     #[glib::object_subclass]
@@ -118,9 +125,21 @@ impl OutputItem {
     }
 
     /// Take the numbers of this second.
-    pub fn count(&self, bitrate: u64, bytes: u64) {
-        self.imp().bitrate.set(bitrate);
-        self.imp().bytes.set(bytes);
+    pub fn count(&self, row: &OutputRow) {
+        let imp = self.imp();
+        imp.bitrate.set(row.bitrate);
+        imp.bytes.set(row.bytes);
+        // It begins again from zero with each connection.
+        if row.dropped > imp.dropped.replace(row.dropped) {
+            imp.dropped_at.set(Some(Instant::now()));
+        }
+    }
+
+    /// Whether it sends less than it should: parts were left out a moment ago.
+    pub fn is_behind(&self) -> bool {
+        let live = matches!(*self.imp().state.borrow(), Some(OutputState::Live { .. }));
+        let lately = self.imp().dropped_at.get();
+        live && lately.is_some_and(|at| at.elapsed() < BEHIND)
     }
 
     /// Whether a recording is being written.
