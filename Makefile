@@ -24,6 +24,9 @@ zsh ?= zsh/site-functions
 program = $(if $(filter /usr /usr/local /app,$(PREFIX)),aerial,$(PREFIX)/bin/aerial)
 languages = $(shell sed 's/\#.*//' po/LINGUAS)
 
+collect = xgettext --from-code=UTF-8 --package-name=Aerial --keyword=gettext --keyword=ngettext:1,2 \
+  --keyword=pgettext:1c,2 --add-comments=Translators --files-from=po/POTFILES --output=$(1)
+
 .PHONY: run build test bench screenshots install uninstall check pot data deb flatpak dist
 .NOTPARALLEL:
 
@@ -76,7 +79,9 @@ data:
 check: data
 	desktop-file-validate $(made)/$(id).desktop
 	appstreamcli validate --no-net $(made)/$(id).metainfo.xml
-	for l in $(languages); do msgfmt --check -o /dev/null po/$$l.po || exit 1; done
+	$(call collect,$(made)/aerial.pot) 2>/dev/null
+	# Well-formed, and complete: each text that there is has its words in each language.
+	for l in $(languages); do msgfmt --check -o /dev/null po/$$l.po && msgcmp po/$$l.po $(made)/aerial.pot || exit 1; done
 	flatpak/check
 
 # Man pages and completions are written by the program itself, so they cannot tell of another one.
@@ -124,5 +129,4 @@ dist:
 	scripts/make-dist
 
 pot:
-	xgettext --from-code=UTF-8 --package-name=Aerial --keyword=gettext --keyword=ngettext:1,2 --keyword=pgettext:1c,2 --add-comments=Translators \
-	  --files-from=po/POTFILES --output=po/aerial.pot
+	$(call collect,po/aerial.pot)

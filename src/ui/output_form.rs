@@ -19,7 +19,7 @@ use super::{
     bridge::Bridge,
     notice,
     output_kinds::{self, Entry, Field, Kind, Part, Values},
-    words::fill,
+    words::{call_eye, fill},
 };
 
 mod imp {
@@ -190,6 +190,7 @@ impl OutputForm {
             }
             Entry::Secret => {
                 let row = adw::PasswordEntryRow::builder().title(&field.title).build();
+                call_eye(&row);
                 row.connect_entry_activated(self.on_enter());
                 (row.clone().upcast(), Row::Secret(row))
             }

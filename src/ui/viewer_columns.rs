@@ -13,21 +13,16 @@ use super::{
 pub fn append(list: &gtk::ColumnView) {
     let who = column(&gettext("Who"), who_cell(), text_sorter("client"));
     who.set_expand(true);
-    let how = column(
-        &gettext("How"),
-        text_cell("how", Some("format")),
-        text_sorter("how"),
-    );
+    // The rate stands below: seven columns are too many for the panel.
+    let by_how = gtk::MultiSorter::new();
+    by_how.append(text_sorter("how"));
+    by_how.append(number_sorter("bitrate"));
+    let how = column(&gettext("How"), how_cell(), by_how.upcast());
     // Translators: for how long somebody has been watching
     let since = column(
         &gettext("For"),
         text_cell("duration", None),
         number_sorter("since"),
-    );
-    let rate = column(
-        &gettext("Rate"),
-        text_cell("rate", None),
-        number_sorter("bitrate"),
     );
     let health = column(
         &gettext("Health"),
@@ -36,7 +31,7 @@ pub fn append(list: &gtk::ColumnView) {
     );
     let kick = gtk::ColumnViewColumn::new(None, Some(kick_cell()));
     let more = gtk::ColumnViewColumn::new(None, Some(more_cell()));
-    for column in [&who, &how, &since, &rate, &health, &kick, &more] {
+    for column in [&who, &how, &since, &health, &kick, &more] {
         list.append_column(column);
     }
     list.sort_by_column(Some(&since), gtk::SortType::Ascending);
@@ -128,6 +123,20 @@ fn who_cell() -> gtk::SignalListItemFactory {
             show(item, property, label, "tooltip-text");
             both.append(label);
         }
+        both.upcast()
+    })
+}
+
+fn how_cell() -> gtk::SignalListItemFactory {
+    cells(|item| {
+        let both = gtk::Box::new(gtk::Orientation::Vertical, 0);
+        let how = label(&[]);
+        show(item, "how", &how, "label");
+        show(item, "format", &how, "tooltip-text");
+        let rate = label(&["caption", "dim-label", "numeric"]);
+        show(item, "rate", &rate, "label");
+        both.append(&how);
+        both.append(&rate);
         both.upcast()
     })
 }

@@ -26,6 +26,23 @@ pub fn call(control: &impl IsA<gtk::Widget>, name: &str) {
     }
 }
 
+/// The eye in a password's row has no name of its own (libadwaita 1.2 gives it none).
+pub fn call_eye(row: &adw::PasswordEntryRow) {
+    let mut left = vec![row.clone().upcast::<gtk::Widget>()];
+    while let Some(widget) = left.pop() {
+        if let Some(button) = widget.downcast_ref::<gtk::Button>()
+            && button
+                .icon_name()
+                .is_some_and(|name| name.starts_with("view-"))
+        {
+            button.update_property(&[Property::Label(&gettext("Show the password"))]);
+        }
+        left.extend(std::iter::successors(widget.first_child(), |w| {
+            w.next_sibling()
+        }));
+    }
+}
+
 /// A loudness with its sign and unit.
 pub fn decibels(db: f32) -> String {
     let number = match db {

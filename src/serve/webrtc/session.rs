@@ -150,6 +150,11 @@ impl Session {
         now: Instant,
     ) -> Turn {
         match self.rtc.handle_input(Input::Receive(now, datagram)) {
+            // What follows from a report is done with the next packets, or with the timers of this turn.
+            Ok(()) if self.connected => {
+                self.due = now;
+                Turn::default()
+            }
             Ok(()) => self.drain(around),
             Err(e) => self.broken(&e),
         }

@@ -33,8 +33,33 @@ struct Batch {
     size: usize,
 }
 
+/// Whether the runtime waits for a socket.
+enum Io {
+    /// Each datagram wakes the thread.
+    Watched(UdpSocket),
+    /// Nothing does: it is looked at when there is something else to do.
+    Quiet(std::net::UdpSocket),
+}
+
+impl Io {
+    fn as_ref(&self) -> UdpSockRef<'_> {
+        match self {
+            Io::Watched(socket) => UdpSockRef::from(socket),
+            Io::Quiet(socket) => UdpSockRef::from(socket),
+        }
+    }
+
+    fn try_io<T>(&self, interest: Interest, f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match self {
+            Io::Watched(socket) => socket.try_io(interest, f),
+            Io::Quiet(_) => f(),
+        }
+    }
+}
+
 struct Socket {
-    io: UdpSocket,
+    /// Nothing only while it changes from one to the other.
+    io: Option<Io>,
     state: UdpSocketState,
     address: SocketAddr,
     /// For programs on this computer only: what comes from elsewhere is not looked at.
@@ -46,6 +71,7 @@ struct Socket {
 /// All sockets of the leg.
 pub(in crate::serve) struct Wire {
     sockets: Vec<Socket>,
+    watched: bool,
     /// Only this computer may watch.
     loopback: bool,
     batch: Option<Batch>,
@@ -88,6 +114,7 @@ impl Wire {
         Ok(Wire {
             loopback: sockets.iter().all(|s| s.address.ip().is_loopback()),
             sockets,
+            watched: true,
             batch: None,
             full: false,
             bytes: Vec::with_capacity(BATCH_BYTES),
@@ -210,11 +237,24 @@ impl Wire {
         self.lost
     }
 
-    /// Ready when a socket has something to read, or can take more of its backlog.
+    /// Have datagrams wake whoever waits for [`Wire::poll_ready`], or not: then they are to be looked for now and then.
+    /// A socket that could not send all is watched in any case.
+    pub(in crate::serve) fn watch(&mut self, wanted: bool) {
+        let wanted = wanted || self.sockets.iter().any(|s| s.waiting > 0);
+        if self.watched != wanted {
+            self.watched = wanted;
+            self.sockets.iter_mut().for_each(|s| s.watch(wanted));
+        }
+    }
+
+    /// Ready when a socket that is watched has something to read, or can take more of its backlog.
     pub(in crate::serve) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         for socket in &self.sockets {
-            if socket.io.poll_recv_ready(cx).is_ready()
-                || (socket.waiting > 0 && socket.io.poll_send_ready(cx).is_ready())
+            let Some(Io::Watched(io)) = &socket.io else {
+                continue;
+            };
+            if io.poll_recv_ready(cx).is_ready()
+                || (socket.waiting > 0 && io.poll_send_ready(cx).is_ready())
             {
                 return Poll::Ready(());
             }
@@ -249,10 +289,9 @@ impl Wire {
             let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
                 std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
             let mut metas = [RecvMeta::default(); BATCH_SIZE];
-            let got = socket.io.try_io(Interest::READABLE, || {
-                socket
-                    .state
-                    .recv(UdpSockRef::from(&socket.io), &mut slices, &mut metas)
+            let Some(io) = &socket.io else { continue };
+            let got = io.try_io(Interest::READABLE, || {
+                socket.state.recv(io.as_ref(), &mut slices, &mut metas)
             });
             // An error is either "nothing there" or an old ICMP message, which clears itself.
             for (slot, meta) in metas.iter().enumerate().take(got.unwrap_or(0)) {
@@ -291,13 +330,21 @@ impl Socket {
         let _ = state.set_send_buffer_size(UdpSockRef::from(&io), BUFFER);
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&io), BUFFER);
         Ok(Socket {
-            io,
+            io: Some(Io::Watched(io)),
             state,
             address,
             own,
             backlog: VecDeque::new(),
             waiting: 0,
         })
+    }
+
+    fn watch(&mut self, wanted: bool) {
+        self.io = self.io.take().and_then(|io| match (io, wanted) {
+            (Io::Quiet(socket), true) => UdpSocket::from_std(socket).map(Io::Watched).ok(),
+            (Io::Watched(socket), false) => socket.into_std().map(Io::Quiet).ok(),
+            (io, _) => Some(io),
+        });
     }
 
     /// `false` when the socket is full.
@@ -309,8 +356,10 @@ impl Socket {
             segment_size: (bytes.len() > batch.size).then_some(batch.size),
             src_ip: None,
         };
-        let send = || self.state.try_send(UdpSockRef::from(&self.io), &transmit);
-        match self.io.try_io(Interest::WRITABLE, send) {
+        // One that the runtime did not take back is as good as a network that is gone.
+        let Some(io) = &self.io else { return true };
+        let send = || self.state.try_send(io.as_ref(), &transmit);
+        match io.try_io(Interest::WRITABLE, send) {
             Ok(()) => true,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => false,
             Err(_) if transmit.segment_size.is_some() => {
@@ -321,7 +370,7 @@ impl Socket {
                         segment_size: None,
                         ..transmit.clone()
                     };
-                    let _ = self.state.try_send(UdpSockRef::from(&self.io), &one);
+                    let _ = self.state.try_send(io.as_ref(), &one);
                 }
                 true
             }
