@@ -6,8 +6,9 @@ use std::{
     rc::Rc,
 };
 
+use adw::prelude::*;
 use gettextrs::gettext;
-use gtk::{gio, glib, prelude::*};
+use gtk::{gio, glib};
 use studio::{
     encode::EncodeSettings,
     message::Command,
@@ -18,8 +19,8 @@ use super::{
     bridge::Bridge,
     files,
     model::{Air, OutputItem, find, items, past::Subject},
-    preferences, source_actions,
-    statistics::Statistics,
+    notice, preferences, source_actions,
+    statistics::{Statistics, report},
     viewer_actions,
     window::Window,
     words,
@@ -28,10 +29,12 @@ use super::{
 /// Give the window its actions.
 pub fn install(window: &Window, bridge: &Rc<Bridge>) {
     let on = Installer { window, bridge };
-    on.plain("air", |_, bridge| match bridge.model().broadcast.air() {
-        Air::Off => bridge.command(Command::GoLive),
-        Air::Starting | Air::Live => bridge.command(Command::EndLive),
-        Air::Stopping => (),
+    on.plain("air", |window, bridge| {
+        match bridge.model().broadcast.air() {
+            Air::Off => go_live(window, bridge),
+            Air::Starting | Air::Live => bridge.command(Command::EndLive),
+            Air::Stopping => (),
+        }
     });
     on.plain("record", record);
     on.plain("copy-link", |window, bridge| {
@@ -91,6 +94,39 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
         move |b| enable(b.air())
     });
     enable(broadcast.air());
+}
+
+/// What does not pass by itself, and ends what was just begun, is not to be overlooked.
+fn go_live(window: &Window, bridge: &Rc<Bridge>) {
+    let (window, bridge) = (window.downgrade(), bridge.clone());
+    glib::spawn_future_local(async move {
+        let Err(error) = bridge.go_live().await else {
+            return;
+        };
+        let Some(window) = window.upgrade() else {
+            return;
+        };
+        let notice = notice::studio(&error);
+        let question = adw::MessageDialog::new(
+            Some(&window),
+            Some(&gettext("The broadcast could not begin")),
+            Some(&notice.text()),
+        );
+        question.add_responses(&[
+            ("copy", &gettext("Copy details")),
+            ("close", &gettext("Close")),
+        ]);
+        question.set_default_response(Some("close"));
+        question.set_close_response("close");
+        let weak = Rc::downgrade(&bridge);
+        question.connect_response(Some("copy"), move |question, _| {
+            if let Some(bridge) = weak.upgrade() {
+                let text = format!("{}\n\n{}", notice.text(), report::text(&bridge));
+                question.clipboard().set_text(&text);
+            }
+        });
+        question.present();
+    });
 }
 
 /// Do what the line at the bottom advises.

@@ -40,6 +40,8 @@ pub fn window(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesWindow {
         .destroy_with_parent(true)
         .accessible_role(gtk::AccessibleRole::Dialog)
         .modal(false)
+        // Three short pages. Its button has no name either.
+        .search_enabled(false)
         .title(gettext("Preferences"))
         .default_width(640)
         .default_height(660)

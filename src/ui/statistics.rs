@@ -2,7 +2,7 @@
 //! The window of statistics: the last ten minutes as graphs, and all figures as a text that can be copied.
 
 mod graph;
-mod report;
+pub mod report;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},

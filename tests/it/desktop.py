@@ -124,17 +124,15 @@ def statistics(story):
     ui.wait(lambda: not ui.find_all("dialog", "Statistics"), "the statistics to close")
 
 
-def preferences(story):
-    ui = story.ui
-    ui.keys("ctrl+comma")
-    window = ui.find("dialog", "Preferences")
+def open_preferences(story):
+    story.ui.keys("ctrl+comma")
+    window = story.ui.find("dialog", "Preferences")
     story.shot("preferences")
-    ui.toggle(ui.find("check box", "Keep this computer awake", window), False)
     return window
 
 
-def kept():
-    with open(os.path.join(CONFIG, "window.toml")) as file:
+def kept(name):
+    with open(os.path.join(CONFIG, name)) as file:
         return file.read()
 
 
@@ -167,9 +165,10 @@ with Story(AERIAL, SHOTS) as story:
     statistics(story)
 
     # Who wants the computer to sleep says so, at once and for the next time.
-    window = preferences(story)
+    window = open_preferences(story)
+    ui.toggle(ui.find("check box", "Keep this computer awake", window), False)
     story.until(lambda: len(desk.inhibited), 0)
-    story.until(lambda: "awake = false" in kept(), True)
+    story.until(lambda: "awake = false" in kept("window.toml"), True)
     ui.toggle(ui.find("check box", "Keep this computer awake", window), True)
     story.until(lambda: len(desk.inhibited), 1)
     ui.keys("Escape")
@@ -202,3 +201,18 @@ with Story(AERIAL, SHOTS) as story:
     story.until(lambda: story.status()["air"], "off")
     story.until(lambda: len(desk.inhibited), 0)
     watching.close()
+
+    # Another size takes effect when it starts again, which it does by itself if asked.
+    window = open_preferences(story)
+    ui.click(ui.find("page tab", "Picture and network", window))
+    ui.choose("Size", "640 × 360")
+    story.until(lambda: 'size = "640x360"' in kept(os.path.join("profiles", "default.toml")), True)
+    ui.click(ui.find("button", "Start again now"))
+    ui.wait(lambda: not ui.find_all("dialog", "Preferences"), "the window to go")
+    ui.click(ui.find("button", "Go live"))
+    ui.find("status bar", "LIVE")
+    watching = viewer(story)
+    story.until(lambda: [e["width"] for e in story.status()["encoders"] if e["width"]], [640])
+    watching.close()
+    ui.click(ui.find("button", "End"))
+    ui.find("button", "Go live")

@@ -24,12 +24,22 @@ pub fn tell_in(
     more: &[&str],
     variables: impl FnOnce(&Home) -> Vec<(&'static str, String)>,
 ) {
+    tell_on(&["--no-portal"], script, more, variables);
+}
+
+/// The same in this kind of desktop.
+fn tell_on(
+    kind: &[&str],
+    script: &str,
+    more: &[&str],
+    variables: impl FnOnce(&Home) -> Vec<(&'static str, String)>,
+) {
     let needs = [desktop::NEEDS, NEEDS, more].concat();
     if cfg!(not(feature = "ui")) || !have(script, &needs) {
         return;
     }
     let home = Home::new();
-    let desktop = Desktop::start_with(&["--no-portal"], &variables(&home));
+    let desktop = Desktop::start_with(kind, &variables(&home));
     // Pictures for people to look at.
     let shots = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     let files = home.path("files");
@@ -101,4 +111,20 @@ fn what_was_set_up_is_found_again_with_its_passwords_and_profiles_are_changed_in
 #[test]
 fn statistics_preferences_and_the_desktop_know_of_a_broadcast_and_it_goes_on_without_its_window() {
     tell("desktop.py", &[]);
+}
+
+#[test]
+fn every_control_has_a_name_and_the_keyboard_alone_leads_from_the_start_to_a_viewer_let_go() {
+    tell("keyboard.py", &[]);
+}
+
+#[test]
+fn under_wayland_every_control_has_a_name_and_the_keyboard_alone_leads_all_the_way() {
+    let kind = ["--wayland", "--no-portal"];
+    tell_on(
+        &kind,
+        "keyboard.py",
+        &["sway", "swaymsg", "grim"],
+        |_| vec![],
+    );
 }

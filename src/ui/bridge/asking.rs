@@ -5,6 +5,7 @@ use std::{rc::Rc, time::Duration};
 
 use gtk::glib;
 use studio::{
+    error::StudioError,
     message::{Command, NewSource, Outcome, SourceId},
     output::OutputSpec,
     source::Spec,
@@ -32,6 +33,11 @@ impl Bridge {
                 None
             }
         }
+    }
+
+    /// Go on the air; what stands in the way, if it is refused.
+    pub async fn go_live(&self) -> Result<(), StudioError> {
+        self.studio.ask(Command::GoLive).await.map(|_| ())
     }
 
     fn remember(&self, command: &Command) {
