@@ -61,7 +61,9 @@ pub fn install(window: &Window, bridge: &Rc<Bridge>) {
     });
     let set = glib::WeakRef::<adw::PreferencesWindow>::new();
     on.plain("preferences", move |window, bridge| {
-        let preferences = set.upgrade().unwrap_or_else(|| {
+        // One that was closed may still be held by somebody.
+        let open = set.upgrade().filter(|p| p.is_visible());
+        let preferences = open.unwrap_or_else(|| {
             let made = preferences::window(window, bridge);
             set.set(Some(&made));
             made
@@ -158,7 +160,7 @@ fn show_statistics(
     shown: &glib::WeakRef<Statistics>,
     subject: Subject,
 ) {
-    let statistics = match shown.upgrade() {
+    let statistics = match shown.upgrade().filter(|s| s.is_visible()) {
         Some(statistics) => statistics,
         None => {
             let Some(app) = window.application() else {

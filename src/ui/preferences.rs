@@ -46,6 +46,8 @@ pub fn window(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesWindow {
         .default_width(640)
         .default_height(660)
         .build();
+    // Without it no action of the application is known there.
+    preferences.set_application(window.application().as_ref());
     preferences.add(&general(window));
     preferences.add(&picture(window, bridge));
     preferences.add(&codecs());

@@ -202,6 +202,9 @@ with Story(AERIAL, SHOTS) as story:
     story.until(lambda: len(desk.inhibited), 0)
     watching.close()
 
+    # A window that came back by itself has not taken the focus from anybody.
+    ui.pointer_click(ui.find("status bar", "Off air"))
+
     # Another size takes effect when it starts again, which it does by itself if asked.
     window = open_preferences(story)
     ui.click(ui.find("page tab", "Picture and network", window))
