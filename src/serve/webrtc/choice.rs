@@ -133,6 +133,11 @@ impl Choice {
         }
     }
 
+    /// The full picture, and no trial of it: the line is not being asked.
+    pub(super) fn is_settled(&self) -> bool {
+        self.state == State::Full { trial: None }
+    }
+
     /// The size to be sent.
     pub(super) fn size(&self) -> Size {
         match self.state {

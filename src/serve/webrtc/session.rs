@@ -28,6 +28,9 @@ pub(super) use negotiate::{Offered, OnAir};
 /// From offer or answer to a connection. Longer than any handshake, shorter than a visitor who went away is worth.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
+/// The line of a new viewer is tried with bursts of packets; that is over by then.
+const LINE_KNOWN_AFTER: Duration = Duration::from_secs(15);
+
 /// Turns without a packet after which the stack waits, whatever it says.
 const IDLE_ROUNDS: usize = 2;
 
@@ -116,6 +119,12 @@ impl Session {
     /// Whether it is listed as a viewer.
     pub(super) fn is_connected(&self) -> bool {
         self.connected
+    }
+
+    /// Whether nothing is being found out about its line, for which packets have to leave at their very moment.
+    pub(super) fn is_at_rest(&self, now: Instant) -> bool {
+        let known = now.saturating_duration_since(self.born) > LINE_KNOWN_AFTER;
+        self.connected && (self.is_local || known && self.choice.is_settled())
     }
 
     /// Whether it should have connected by now.

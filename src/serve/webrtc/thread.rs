@@ -145,10 +145,11 @@ impl LegThread {
 
     fn next_wake(&self, calm: bool) -> Instant {
         let now = Instant::now();
-        if calm {
+        if calm && self.sessions.values().all(|s| s.is_at_rest(now)) {
             // What the timers want is not more urgent: packets are paced in bursts of 40 ms.
             return now + CALM;
         }
+        let soon = calm.then_some(now + CALM);
         let far = now + Duration::from_secs(3600);
         let timer = self.timers.peek().map_or(far, |Reverse((at, _))| *at);
         let look = if self.sessions.is_empty() {
@@ -156,7 +157,8 @@ impl LegThread {
         } else {
             self.looked + LOOK_EVERY
         };
-        timer.min(look).min(self.tracks.due().unwrap_or(far))
+        let due = timer.min(look).min(self.tracks.due().unwrap_or(far));
+        soon.map_or(due, |soon| due.min(soon))
     }
 
     fn command(&mut self, command: Command) {
