@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The bar at the bottom: go live, record, how things are, the numbers.
 
+use std::cell::{Cell, RefCell};
+
 use adw::subclass::prelude::*;
 use gettextrs::gettext;
 use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*};
@@ -12,8 +14,9 @@ use super::{
 
 /// Below this width buttons and words do not fit beside each other in every language.
 const NARROW: i32 = 760;
-/// Below this width the words need all the room.
-const VERY_NARROW: i32 = 500;
+/// Below this width the words need all the room. More than both buttons with their words want in any language: a window
+/// never becomes narrower than what is in it.
+const VERY_NARROW: i32 = 560;
 
 mod imp {
     use super::*;
@@ -23,8 +26,6 @@ mod imp {
     pub struct Controls {
         #[template_child]
         pub bar: TemplateChild<gtk::Box>,
-        #[template_child]
-        pub buttons: TemplateChild<gtk::Box>,
         #[template_child]
         pub live: TemplateChild<gtk::Button>,
         #[template_child]
@@ -41,6 +42,8 @@ mod imp {
         pub statistics: TemplateChild<gtk::Button>,
         #[template_child]
         pub numbers: TemplateChild<gtk::Label>,
+        pub record_label: RefCell<String>,
+        pub very_narrow: Cell<bool>,
     }
 
     #[glib::object_subclass]
@@ -93,6 +96,8 @@ impl Controls {
         broadcast.connect_recording_notify(update.clone());
         broadcast.connect_tone_notify(update.clone());
         broadcast.connect_lower_to_notify(update);
+        // A window is never narrower than what is in it: what is too long in some language is cut short.
+        shorten(imp.record_content.upcast_ref());
         self.update(broadcast);
     }
 
@@ -105,9 +110,20 @@ impl Controls {
             true => gtk::Orientation::Vertical,
             false => gtk::Orientation::Horizontal,
         });
-        imp.buttons.set_homogeneous(narrow);
+        let very_narrow = width < VERY_NARROW;
         imp.live.set_hexpand(narrow);
-        imp.record.set_hexpand(narrow);
+        imp.record.set_hexpand(narrow && !very_narrow);
+        // "Go live" is longer in other languages. What the other one does is told by its sign, and to screen readers.
+        imp.very_narrow.set(very_narrow);
+        self.label_record();
+    }
+
+    fn label_record(&self) {
+        let imp = self.imp();
+        let label = imp.record_label.borrow();
+        let shown = Some(label.as_str()).filter(|_| !imp.very_narrow.get());
+        imp.record_content.set_label(shown.unwrap_or_default());
+        imp.record.update_property(&[Property::Label(&label)]);
     }
 
     fn update(&self, broadcast: &Broadcast) {
@@ -130,6 +146,7 @@ impl Controls {
             ),
         };
         imp.live.set_label(&label);
+        shorten(imp.live.upcast_ref());
         imp.live.set_css_classes(&["pill", "air", class]);
         imp.live.set_tooltip_text(Some(&tooltip));
         imp.live.update_property(&[Property::Label(&label)]);
@@ -146,7 +163,8 @@ impl Controls {
                 gettext("Finish the recording (Ctrl+R)"),
             ),
         };
-        imp.record_content.set_label(&label);
+        imp.record_label.replace(label);
+        self.label_record();
         imp.record_content.set_icon_name(icon);
         imp.record.set_css_classes(match broadcast.recording() {
             true => &["pill", "recording"],
@@ -167,4 +185,13 @@ impl Controls {
 
         broadcast.tone().mark(&*imp.dot);
     }
+}
+
+/// Let the words in this give way.
+fn shorten(widget: &gtk::Widget) {
+    if let Some(label) = widget.downcast_ref::<gtk::Label>() {
+        label.set_ellipsize(gtk::pango::EllipsizeMode::End);
+    }
+    let children = std::iter::successors(widget.first_child(), |w| w.next_sibling());
+    children.for_each(|child| shorten(&child));
 }

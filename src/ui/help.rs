@@ -150,6 +150,7 @@ impl Help {
         );
         let anchors = blocks::fill(&imp.page, &markdown::read(topic.text), &follow);
         imp.anchors.replace(anchors);
+        read_from_left(imp.page.upcast_ref());
         imp.scrolled.vadjustment().set_value(0.0);
     }
 
@@ -220,6 +221,13 @@ impl Help {
         }
         scrolled.add_controller(keys);
     }
+}
+
+/// The documents are in English, whatever the language of the window.
+fn read_from_left(widget: &gtk::Widget) {
+    widget.set_direction(gtk::TextDirection::Ltr);
+    let children = std::iter::successors(widget.first_child(), |w| w.next_sibling());
+    children.for_each(|child| read_from_left(&child));
 }
 
 /// Give the focus to a heading, without marking its text.

@@ -10,7 +10,7 @@ use gettextrs::gettext;
 use gtk::{accessible::Property, gdk, glib, graphene, pango, prelude::*, subclass::prelude::*};
 use studio::program::Levels;
 
-use super::words::fill;
+use super::words::{fill, signed};
 
 /// Twenty times a second: the engine measures in steps of 50 ms.
 const STEP: Duration = Duration::from_millis(50);
@@ -283,7 +283,7 @@ impl LevelMeter {
         let y = 2.0 * (BAR + GAP);
         for db in TICKS {
             // The proper minus sign, which fonts draw as wide as a digit.
-            let label = format!("{db}").replace('-', "−");
+            let label = signed(format!("{db}").replace('-', "−"));
             let layout = self.tick_layout(&label);
             let text_width = layout.pixel_size().0 as f32;
             let x = (at(db) - text_width / 2.0).clamp(0.0, (width - text_width).max(0.0));

@@ -11,6 +11,8 @@ use super::{
 };
 
 mod imp {
+    use std::cell::Cell;
+
     use super::*;
 
     #[derive(Default, CompositeTemplate)]
@@ -26,6 +28,9 @@ mod imp {
         pub watching: TemplateChild<gtk::Box>,
         #[template_child]
         pub count: TemplateChild<gtk::Label>,
+        /// Somebody watched.
+        pub anybody: Cell<bool>,
+        pub narrow: Cell<bool>,
     }
 
     #[glib::object_subclass]
@@ -98,9 +103,22 @@ impl Tally {
         self.update_property(&[gtk::accessible::Property::Label(&word)]);
     }
 
+    /// In a narrow window the number of viewers stands on their tab alone.
+    pub fn adapt(&self, narrow: bool) {
+        self.imp().narrow.set(narrow);
+        self.make_room();
+    }
+
+    fn make_room(&self) {
+        let imp = self.imp();
+        imp.watching
+            .set_visible(imp.anybody.get() && !imp.narrow.get());
+    }
+
     fn show_watching(&self, broadcast: &Broadcast) {
         let imp = self.imp();
-        imp.watching.set_visible(broadcast.peak() > 0);
+        imp.anybody.set(broadcast.peak() > 0);
+        self.make_room();
         imp.count.set_label(&broadcast.watching().to_string());
         let text = words::fill(
             gettext("{watching}, at most {peak} at a time"),

@@ -42,6 +42,9 @@ fn toast(text: &str, seconds: u32) -> adw::Toast {
 /// than its smallest width.
 const FOLD: i32 = 860;
 
+/// Below this width the header has no room for the number of viewers.
+const NARROW: i32 = 560;
+
 mod imp {
     use super::*;
 
@@ -398,12 +401,17 @@ impl Window {
         surface.connect_layout(glib::clone!(
             #[weak(rename_to = window)]
             self,
-            move |_, width, _| window.adapt(width)
+            move |_, width, _| {
+                window.fold(width);
+                window.arrange(width);
+            }
         ));
-        self.adapt(self.default_width());
+        self.fold(self.default_width());
+        // The narrowest first: the window is told its real width then, and not that of what is in it.
+        self.arrange(0);
     }
 
-    fn adapt(&self, width: i32) {
+    fn fold(&self, width: i32) {
         let imp = self.imp();
         let policy = match width < FOLD {
             true => adw::FlapFoldPolicy::Always,
@@ -412,7 +420,12 @@ impl Window {
         if imp.sources_flap.fold_policy() != policy {
             imp.sources_flap.set_fold_policy(policy);
         }
+    }
+
+    fn arrange(&self, width: i32) {
+        let imp = self.imp();
         imp.controls.adapt(width);
+        imp.tally.adapt(width < NARROW);
     }
 
     /// Go on unseen. Starting Aerial again, or its notification, brings the window back.

@@ -52,7 +52,18 @@ pub fn decibels(db: f32) -> String {
         db => format!("{db:+.1}").replace('-', "−"),
     };
     // Translators: decibels
-    fill(gettext("{n} dB"), &[("n", &number)])
+    fill(gettext("{n} dB"), &[("n", &signed(number))])
+}
+
+/// A number that keeps its sign before it where text runs from right to left.
+pub fn signed(number: String) -> String {
+    const LEFT_TO_RIGHT: char = '\u{200e}';
+    let from_right =
+        gtk::is_initialized() && gtk::Widget::default_direction() == gtk::TextDirection::Rtl;
+    match from_right {
+        true => format!("{LEFT_TO_RIGHT}{number}"),
+        false => number,
+    }
 }
 
 /// A rate in bit/s with its unit.
