@@ -22,7 +22,7 @@ with Story(AERIAL, SHOTS) as s:
 
     def window():
         if not found:
-            found.append(ui.find("window", "Help"))
+            found.append(ui.find("dialog", "Help"))
         return found[0]
 
     def headings():
@@ -49,7 +49,7 @@ with Story(AERIAL, SHOTS) as s:
     # Again: it is the same window.
     ui.keys("F1")
     ui.wait(lambda: focused("list item"), "the list to have the focus")
-    assert len(ui.find_all("window", "Help")) == 1
+    assert len(ui.find_all("dialog", "Help")) == 1
 
     # By keyboard alone: down the list, into the text, down the page.
     ui.keys("Down")
@@ -91,7 +91,7 @@ with Story(AERIAL, SHOTS) as s:
     s.shot("help-link")
 
     ui.keys("Escape")
-    ui.wait(lambda: not ui.find_all("window", "Help"), "the help to close")
+    ui.wait(lambda: not ui.find_all("dialog", "Help"), "the help to close")
     found.clear()
     # From the menu, too. It goes with the main window, which Ctrl+Q closes from anywhere.
     ui.click(ui.find(None, "Main menu"))
