@@ -123,7 +123,11 @@ impl Controls {
         let label = imp.record_label.borrow();
         let shown = Some(label.as_str()).filter(|_| !imp.very_narrow.get());
         imp.record_content.set_label(shown.unwrap_or_default());
-        imp.record.update_property(&[Property::Label(&label)]);
+        // Words that are seen are its name already, and would be read twice.
+        match imp.very_narrow.get() {
+            true => imp.record.update_property(&[Property::Label(&label)]),
+            false => imp.record.reset_property(gtk::AccessibleProperty::Label),
+        }
     }
 
     fn update(&self, broadcast: &Broadcast) {

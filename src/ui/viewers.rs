@@ -178,5 +178,24 @@ impl ViewersPanel {
             false => gettext("Everybody who watches is listed here once you are live."),
         }));
         imp.copy.set_visible(live);
+        self.keep_focus();
+    }
+
+    /// Who let somebody go by key had the focus in their row, which is gone: without a focus no key reaches the window.
+    fn keep_focus(&self) {
+        glib::idle_add_local_once(glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move || {
+                let lost = panel.root().is_some_and(|root| {
+                    let focus = gtk::prelude::RootExt::focus(&root);
+                    focus.is_none_or(|focus| !focus.is_mapped())
+                });
+                if lost && panel.is_mapped() {
+                    let imp = panel.imp();
+                    let _ = imp.list.grab_focus() || imp.copy.grab_focus();
+                }
+            }
+        ));
     }
 }
