@@ -131,6 +131,19 @@ def open_preferences(story):
     return window
 
 
+def serving(story):
+    """The address of the window that is there now: its engine may have another port than the one before."""
+    address = story._address()
+    if address is None:
+        return None
+    ask = urllib.request.Request(address + "/api/v1/status", headers={"Authorization": "Bearer " + TOKEN})
+    try:
+        with urllib.request.urlopen(ask, timeout=5):
+            return address
+    except OSError:
+        return None
+
+
 def kept(name):
     with open(os.path.join(CONFIG, name)) as file:
         return file.read()
@@ -212,6 +225,7 @@ with Story(AERIAL, SHOTS) as story:
     story.until(lambda: 'size = "640x360"' in kept(os.path.join("profiles", "default.toml")), True)
     ui.click(ui.find("button", "Start again now"))
     ui.wait(lambda: not ui.find_all("dialog", "Preferences"), "the window to go")
+    story.address = ui.wait(lambda: serving(story), "the other engine")
     ui.click(ui.find("button", "Go live"))
     ui.find("status bar", "LIVE")
     watching = viewer(story)
