@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The application: starts the engine, opens the window, ends both.
 
-use std::{path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use adw::prelude::*;
 use gettextrs::gettext;
@@ -290,10 +295,12 @@ fn start_again(app: &adw::Application, launcher: &Rc<Launcher>) {
     window.destroy();
     drop(window);
     let (app, launcher) = (app.clone(), launcher.clone());
-    // Its port is free as soon as the last of it is gone.
+    // Its port is free as soon as the last of it is gone. If that takes long, another port is better than no window.
+    let enough = Instant::now() + Duration::from_secs(10);
     glib::timeout_add_local(Duration::from_millis(50), move || {
         let _hold = &hold;
-        if engine.as_ref().is_some_and(|e| e.strong_count() > 0) {
+        let there = engine.as_ref().is_some_and(|e| e.strong_count() > 0);
+        if there && Instant::now() < enough {
             return glib::ControlFlow::Continue;
         }
         launcher.ask(&app, []);

@@ -16,7 +16,7 @@ use super::{
     keeping::{Closing, Habits},
     model::Air,
     window::Window,
-    words::fill,
+    words::{call, fill},
 };
 
 /// Sizes of the picture to choose from.
@@ -83,6 +83,16 @@ fn switch(title: String, subtitle: String, on: bool) -> (adw::ActionRow, gtk::Sw
     (row, switch)
 }
 
+fn button(icon: &str, name: &str) -> gtk::Button {
+    let button = gtk::Button::builder()
+        .icon_name(icon)
+        .valign(gtk::Align::Center)
+        .css_classes(["flat"])
+        .build();
+    call(&button, name);
+    button
+}
+
 fn general(window: &Window) -> adw::PreferencesPage {
     let page = page(gettext("General"), "preferences-system-symbolic");
     let habits = window.habits();
@@ -130,8 +140,7 @@ fn general(window: &Window) -> adw::PreferencesPage {
         #[weak]
         window,
         move |row| {
-            let closing = [Closing::Ask, Closing::Background, Closing::End];
-            if let Some(closing) = closing.get(row.selected() as usize) {
+            if let Some((closing, _)) = choices.get(row.selected() as usize) {
                 window.set_habits(Habits {
                     closing: *closing,
                     ..window.habits()
@@ -168,12 +177,10 @@ fn folder(window: &Window) -> adw::ActionRow {
         .title(gettext("Folder"))
         .subtitle(files::recordings(window).to_string_lossy())
         .build();
-    let choose = gtk::Button::builder()
-        .icon_name("folder-open-symbolic")
-        .valign(gtk::Align::Center)
-        .css_classes(["flat"])
-        .build();
-    super::words::call(&choose, &gettext("Choose the folder of recordings"));
+    let choose = button(
+        "folder-open-symbolic",
+        &gettext("Choose the folder of recordings"),
+    );
     choose.connect_clicked(glib::clone!(
         #[weak]
         window,
@@ -307,12 +314,10 @@ fn picture(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesPage {
 
 /// What remote controls ask for: made when it is first needed, and kept in a file.
 fn copy_password(window: &Window) -> gtk::Button {
-    let copy = gtk::Button::builder()
-        .icon_name("edit-copy-symbolic")
-        .valign(gtk::Align::Center)
-        .css_classes(["flat"])
-        .build();
-    super::words::call(&copy, &gettext("Copy the password for remote controls"));
+    let copy = button(
+        "edit-copy-symbolic",
+        &gettext("Copy the password for remote controls"),
+    );
     copy.connect_clicked(glib::clone!(
         #[weak]
         window,

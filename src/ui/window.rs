@@ -17,7 +17,7 @@ use super::{
     bridge::Bridge,
     controls::Controls,
     desktop, drag,
-    keeping::{Closing, Habits, Keeping, Looks, Recalled, keep_looks},
+    keeping::{Closing, Habits, Keeping, Looks, Recalled, keep_looks, keep_looks_soon},
     launch::Load,
     model::Air,
     notice_bar::NoticeBar,
@@ -219,7 +219,9 @@ impl Window {
     pub fn set_habits(&self, habits: Habits) {
         self.imp().habits.replace(habits);
         self.imp().on_habits.borrow().iter().for_each(|told| told());
-        self.keep_looks();
+        if let Some(looks) = self.looks() {
+            keep_looks_soon(looks);
+        }
     }
 
     /// Have this called when it behaves otherwise.
@@ -262,19 +264,19 @@ impl Window {
             return;
         };
         keeping.finish();
-        self.keep_looks();
+        if let Some(looks) = self.looks() {
+            keep_looks(&looks);
+        }
     }
 
-    fn keep_looks(&self) {
+    /// What is kept of it; a demonstration keeps nothing.
+    fn looks(&self) -> Option<Looks> {
         let imp = self.imp();
-        // A demonstration keeps nothing.
-        let Some(keeping) = imp.keeping.get() else {
-            return;
-        };
+        let keeping = imp.keeping.get()?;
         let (width, height) = self.default_size();
         // Folded away for want of room is not hidden.
         let shown = |flap: &adw::Flap| flap.is_folded() || flap.reveals_flap();
-        keep_looks(&Looks {
+        Some(Looks {
             profile: keeping.name(),
             width,
             height,
@@ -282,7 +284,7 @@ impl Window {
             sources: shown(&imp.sources_flap),
             audience: shown(&imp.audience_flap),
             habits: self.habits(),
-        });
+        })
     }
 
     /// The engine, as long as there is a window.

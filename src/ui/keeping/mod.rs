@@ -23,7 +23,7 @@ use file::{AT_ONCE, LATER, Saving, save_secrets};
 pub use file::{
     FIRST, Problem, Recalled, clean, duplicate, export, free_name, import, names, recall, remove,
 };
-pub use window::{Closing, Habits, Looks, keep_looks, looks};
+pub use window::{Closing, Habits, Looks, keep_looks, keep_looks_soon, looks};
 
 use super::{
     bridge::Bridge,

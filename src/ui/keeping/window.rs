@@ -3,6 +3,8 @@
 
 use std::{fs, path::PathBuf};
 
+use gtk::gio;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use studio::settings::{folder, replace};
 
@@ -87,8 +89,31 @@ pub fn looks() -> Looks {
     toml::from_str(&text).unwrap_or_default()
 }
 
-/// Keep it.
+/// Held while the file is written, and what is to be written next.
+static WRITING: Mutex<()> = Mutex::new(());
+static NEXT: Mutex<Option<Looks>> = Mutex::new(None);
+
+/// Keep it soon, on another thread: disks may be slow.
+pub fn keep_looks_soon(looks: Looks) {
+    *NEXT.lock() = Some(looks);
+    // The thread goes on by itself.
+    drop(gio::spawn_blocking(|| {
+        let _one = WRITING.lock();
+        let next = NEXT.lock().take();
+        if let Some(looks) = next {
+            write(&looks);
+        }
+    }));
+}
+
+/// Keep it now: nothing comes after it.
 pub fn keep_looks(looks: &Looks) {
+    let _one = WRITING.lock();
+    NEXT.lock().take();
+    write(looks);
+}
+
+fn write(looks: &Looks) {
     if *looks == self::looks() {
         return;
     }
