@@ -149,21 +149,6 @@ def kept(name):
         return file.read()
 
 
-def viewer(story):
-    """Takes the stream until it is closed."""
-    stream = urllib.request.urlopen(story.address + "/live.webm", timeout=20)
-    stream.read(1000)
-
-    def read():
-        try:
-            while stream.read(65536):
-                pass
-        except OSError:
-            pass
-    threading.Thread(target=read, daemon=True).start()
-    return stream
-
-
 desk = Desk()
 with Story(AERIAL, SHOTS) as story:
     ui = story.ui
@@ -172,7 +157,7 @@ with Story(AERIAL, SHOTS) as story:
     ui.find("status bar", "LIVE")
     story.until(lambda: len(desk.inhibited), 1)
     assert "broadcast" in list(desk.inhibited.values())[0][2], desk.inhibited
-    watching = viewer(story)
+    watching = story.watch()
     story.until(lambda: len(story.status()["viewers"]), 1)
     assert not desk.shown, "who looks at the window sees it there"
     statistics(story)
@@ -228,7 +213,7 @@ with Story(AERIAL, SHOTS) as story:
     story.address = ui.wait(lambda: serving(story), "the other engine")
     ui.click(ui.find("button", "Go live"))
     ui.find("status bar", "LIVE")
-    watching = viewer(story)
+    watching = story.watch()
     story.until(lambda: [e["width"] for e in story.status()["encoders"] if e["width"]], [640])
     watching.close()
     ui.click(ui.find("button", "End"))

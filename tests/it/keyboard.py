@@ -7,9 +7,7 @@
 import os
 import re
 import sys
-import threading
 import time
-import urllib.request
 
 from story import Story
 from ui import Atspi
@@ -113,23 +111,6 @@ def look_everywhere(story, focus):
         ui.wait(lambda: not ui.find_all("dialog", name), f"{name} to close")
 
 
-def viewer(story):
-    stream = urllib.request.urlopen(urllib.request.Request(story.address + "/live.webm", headers={"User-Agent": "Walkman/1"}),
-                                    timeout=20)
-    stream.read(1000)
-    ended = threading.Event()
-
-    def read():
-        try:
-            while stream.read(65536):
-                pass
-        except OSError:
-            pass
-        ended.set()
-    threading.Thread(target=read, daemon=True).start()
-    return ended
-
-
 with Story(AERIAL, SHOTS) as story:
     ui = story.ui
     focus = Focus(ui)
@@ -157,7 +138,7 @@ with Story(AERIAL, SHOTS) as story:
     ui.find("status bar", "LIVE")
     ui.keys("ctrl+r")
     ui.find("button", "Stop recording")
-    ended = viewer(story)
+    ended = story.watch("Walkman/1")
     story.until(lambda: len(story.status()["viewers"]), 1)
     ui.keys("ctrl+2")
     ui.find("page tab", "Viewers 1")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stories about the window are told with: the program, its status, pictures of the screen."""
+import http.client
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,6 +17,28 @@ from ui import UI, UIError, run  # noqa: E402  (the path comes first)
 
 TOKEN = "the-token-of-this-story"
 ADDRESS = re.compile(r"https?://[\w.\[\]:-]+")
+
+
+class Watcher(threading.Event):
+    """Takes the stream until it ends."""
+
+    def __init__(self, address, agent):
+        super().__init__()
+        ask = urllib.request.Request(address + "/live.webm", headers={"User-Agent": agent})
+        self.stream = urllib.request.urlopen(ask, timeout=20)
+        self.stream.read(1000)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        try:
+            while self.stream.read(65536):
+                pass
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+        self.set()
+
+    def close(self):
+        self.stream.close()
 
 
 class Story:
@@ -118,6 +142,10 @@ class Story:
             self.ui.wait(equal, "it", timeout)
         except Exception:
             raise AssertionError(f"{seen[0]!r} instead of {wanted!r}") from None
+
+    def watch(self, agent="Python-urllib"):
+        """A viewer who takes the stream; the event tells when that has ended, and `close` ends it."""
+        return Watcher(self.address, agent)
 
     def pressed(self, name):
         return self.ui.wait(lambda: "pressed" in self.ui.states(self.ui.find("button", name)), f"{name} to be pressed")
