@@ -10,7 +10,7 @@ mod source;
 mod spec;
 mod studio;
 
-pub use desktop::{PortalError, ScreenError};
+pub use desktop::{PortalError, ScreenError, ShortcutError};
 pub use output::OutputError;
 pub use picture::{PartError, PictureError};
 pub use serve::ServeError;

@@ -51,6 +51,45 @@ impl Remedy for PortalError {
     }
 }
 
+/// Why there are no keys that work wherever one is.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ShortcutError {
+    /// Nobody to ask.
+    #[error("This desktop has no keys that work in every program.")]
+    Absent,
+    /// The person said no.
+    #[error("The keys were not allowed.")]
+    Refused,
+    /// The desktop took them back.
+    #[error("The desktop took the keys back.")]
+    Ended,
+    /// Something else.
+    #[error("The desktop gave no keys: {0}.")]
+    Failed(String),
+}
+
+impl Remedy for ShortcutError {
+    fn remedy(&self) -> String {
+        match self {
+            ShortcutError::Absent => "KDE Plasma has them, and GNOME from 48 on.".into(),
+            ShortcutError::Refused | ShortcutError::Ended | ShortcutError::Failed(_) => {
+                "Switch them off and on again to be asked once more.".into()
+            }
+        }
+    }
+}
+
+impl From<PortalError> for ShortcutError {
+    fn from(error: PortalError) -> ShortcutError {
+        match error {
+            PortalError::Absent(_) | PortalError::NoCamera => ShortcutError::Absent,
+            PortalError::Refused(_) => ShortcutError::Refused,
+            PortalError::Ended | PortalError::Still => ShortcutError::Ended,
+            PortalError::Failed { why, .. } => ShortcutError::Failed(why),
+        }
+    }
+}
+
 /// Why a screen or window cannot be shown under X11.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScreenError {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What the desktop hands out when it is asked nicely: screens, windows and, inside a sandbox, cameras.
+//! What the desktop hands out when it is asked nicely: screens, windows, keys that work everywhere and, inside a
+//! sandbox, cameras.
 //!
 //! A program may not look at the screen by itself under Wayland. It asks the desktop's portal over D-Bus, the portal
 //! asks the person, and what comes back is a connection to `PipeWire` on which nothing but the chosen screen is seen.
@@ -10,6 +11,7 @@
 //!              └─ holds the session until the Share is dropped, or tells that the desktop has ended it
 //! ```
 
+mod shortcuts;
 pub(crate) mod tokens;
 
 use std::{os::fd::OwnedFd, time::Duration};
@@ -27,6 +29,8 @@ use ashpd::{
 use futures::StreamExt;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use shortcuts::{Shortcut, ShortcutNews, Shortcuts};
 
 use crate::{APP_ID, error::PortalError};
 

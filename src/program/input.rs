@@ -5,6 +5,8 @@
 //! picture: appsrc ─▶ videocrop ─▶ compositor
 //! sound:   appsrc ─▶ volume ─▶ audiopanorama ─▶ level ─▶ audiomixer
 //! ```
+//!
+//! Beside it, a picture gives a frame for a thumbnail whenever one is asked for, on screen or not.
 
 use std::sync::{
     Arc,
@@ -13,6 +15,7 @@ use std::sync::{
 
 use gst::prelude::*;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::{
     AUDIO_CAPS, LATEST, Levels, SHOW_SLATE_AFTER, StudioClock,
@@ -20,6 +23,7 @@ use super::{
     monitor::Monitor,
     scene::{Framing, Strip},
     stage::Stage,
+    thumbnail::Tray,
 };
 use crate::message::{MediaKind, SourceId};
 
@@ -37,6 +41,7 @@ pub struct Input {
     levels: Arc<LevelCells>,
     clock: StudioClock,
     tap: Tap,
+    tray: Arc<Tray>,
     /// Nanoseconds.
     delay: Arc<AtomicU64>,
 }
@@ -105,6 +110,7 @@ impl Input {
             levels: Arc::default(),
             clock: room.clock.clone(),
             tap: Tap::default(),
+            tray: Arc::default(),
             delay: Arc::default(),
         };
         input.mixing.add(&input.appsrc).ok()?;
@@ -126,6 +132,7 @@ impl Input {
             stage: (self.kind == MediaKind::Video).then(|| self.stage.clone()),
             caps: Arc::default(),
             tap: self.tap.clone(),
+            tray: self.tray.clone(),
             delay: self.delay.clone(),
         }
     }
@@ -133,6 +140,11 @@ impl Input {
     /// Loudness of what this source gives to the mix.
     pub fn levels(&self) -> Levels {
         self.levels.load()
+    }
+
+    /// The next frame that comes, as it comes; nothing if another one is asked for before, or the source goes.
+    pub fn next_frame(&self) -> oneshot::Receiver<gst::Sample> {
+        self.tray.ask()
     }
 
     pub(super) fn level_cells(&self) -> Arc<LevelCells> {
@@ -199,6 +211,7 @@ pub struct Pusher {
     /// The last ones, to see when they change.
     caps: Arc<Mutex<Option<gst::Caps>>>,
     tap: Tap,
+    tray: Arc<Tray>,
     delay: Arc<AtomicU64>,
 }
 
@@ -233,6 +246,7 @@ impl Pusher {
         if let Some(listener) = self.tap.lock().as_ref() {
             let _ = listener.push_sample(sample);
         }
+        self.tray.offer(sample);
         // Flushing while the place is being given up: nothing to do about it.
         let _ = self.appsrc.push_sample(sample);
     }

@@ -23,6 +23,7 @@ mod pipeline;
 mod preview;
 pub mod scene;
 mod stage;
+mod thumbnail;
 
 use std::{
     collections::HashMap,
@@ -51,6 +52,7 @@ use overlay::Overlay;
 use scene::{LayoutKind, Overlays, Transition};
 pub use stage::Spot;
 use stage::Stage;
+pub use thumbnail::Thumbnail;
 
 /// Sound in the program: 48 kHz stereo, 16 bits.
 const AUDIO_CAPS: &str = "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=2";

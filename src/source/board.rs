@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::{Spec, keeper::Voice};
 use crate::{
@@ -86,12 +87,18 @@ impl Board {
 
     /// How loud a source is.
     pub(crate) fn levels(&self, id: SourceId) -> Option<Levels> {
-        let input = {
-            let entries = self.0.lock();
-            let entry = entries.iter().find(|e| e.voice.id() == id)?;
-            entry.input.upgrade()
-        };
-        input.map(|input| input.levels())
+        self.input(id).map(|input| input.levels())
+    }
+
+    /// The next frame of a picture that comes.
+    pub(crate) fn next_frame(&self, id: SourceId) -> Option<oneshot::Receiver<gst::Sample>> {
+        self.input(id).map(|input| input.next_frame())
+    }
+
+    fn input(&self, id: SourceId) -> Option<Arc<Input>> {
+        let entries = self.0.lock();
+        let entry = entries.iter().find(|e| e.voice.id() == id)?;
+        entry.input.upgrade()
     }
 
     /// Where a source is in its file.

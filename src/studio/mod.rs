@@ -28,7 +28,7 @@ use crate::{
     now_playing::NowPlaying,
     output::{self, OutputSpec, Outputs, Supplies},
     program::{
-        Levels, Program,
+        Levels, Program, Thumbnail,
         scene::{Arrangement, Layout, Overlays},
     },
     serve::{Bound, Keys, Passes, Reach, Server, Serving, Tls},
@@ -380,6 +380,15 @@ impl Studio {
     /// Loudness of the program now.
     pub fn levels(&self) -> Levels {
         self.0.shared.program.levels()
+    }
+
+    /// The next frame of this picture, so small that it fits in this box. Comes when the source gives one; `None` if it
+    /// goes before, or somebody else asks meanwhile.
+    pub async fn thumbnail(&self, id: SourceId, size: (u32, u32)) -> Option<Thumbnail> {
+        let frame = self.0.shared.sources.next_frame(id)?.await.ok()?;
+        let runtime = self.0.runtime.as_ref()?;
+        let made = runtime.spawn_blocking(move || Thumbnail::of(&frame, size));
+        made.await.ok()?
     }
 
     /// Where the built-in server listens.

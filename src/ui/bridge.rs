@@ -38,6 +38,9 @@ use super::{
 
 /// Events that may wait for the main thread; beyond them everything is read anew.
 const BACKLOG: usize = 256;
+/// The numbers of more viewers than these are shown every other second: nobody reads them faster, and drawing them is most
+/// of what the list costs.
+const MANY: usize = 100;
 
 /// The window's end of the engine.
 pub struct Bridge {
@@ -54,6 +57,8 @@ pub struct Bridge {
     dropped: Cell<u64>,
     dropped_now: Cell<u64>,
     counting: Cell<bool>,
+    /// Whether the numbers of many viewers were shown this second.
+    viewers_turn: Cell<bool>,
     /// The numbers of the last second, and those before it.
     status: RefCell<Status>,
     past: RefCell<Past>,
@@ -78,12 +83,19 @@ impl Bridge {
             dropped: Cell::new(0),
             dropped_now: Cell::new(0),
             counting: Cell::new(false),
+            viewers_turn: Cell::new(false),
             status: RefCell::default(),
             past: RefCell::default(),
             load: Cell::new(None),
             on_change: RefCell::default(),
         });
         bridge.read_all();
+        let weak = Rc::downgrade(&bridge);
+        gtk::RecentManager::default().connect_changed(move |_| {
+            if let Some(bridge) = weak.upgrade() {
+                bridge.after_sources();
+            }
+        });
         let weak = Rc::downgrade(&bridge);
         glib::spawn_future_local(async move {
             while let Ok(event) = news.recv().await {
@@ -405,9 +417,13 @@ impl Bridge {
     }
 
     fn count(&self, status: &Status, share: Option<f64>) {
-        for row in &status.viewers {
-            if let Some(item) = self.model.viewers.get(row.id) {
-                item.count(row);
+        let turn = !self.viewers_turn.get();
+        self.viewers_turn.set(turn);
+        if turn || status.viewers.len() <= MANY {
+            for row in &status.viewers {
+                if let Some(item) = self.model.viewers.get(row.id) {
+                    item.count(row);
+                }
             }
         }
         for row in &status.sources {

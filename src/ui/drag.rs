@@ -12,6 +12,7 @@ use studio::{
 use super::{
     bridge::Bridge,
     intake::{self, Offer},
+    recent,
     staging::{self, Place},
     window::Window,
 };
@@ -170,6 +171,7 @@ pub async fn bring(
     for specs in intake.sources {
         let picture = specs.iter().any(|s| s.kind() == MediaKind::Video);
         let here = if picture { place } else { Place::Unseen };
+        recent::remember(&specs);
         let added = staging::add(bridge, specs, here).await;
         if picture && !added.is_empty() {
             place = Place::Unseen;

@@ -9,14 +9,14 @@
 //! | `keeping/`, `profiles` | what is kept from one start to the next, and the menu of it |
 //! | `actions`, `source_actions`, `viewer_actions` | what can be done: each action becomes a command |
 //! | `staging` | what commands mean to whoever directs: show, place beside, remove and bring back |
-//! | `intake` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used |
+//! | `intake`, `recent` | what was dropped, pasted or chosen, sorted into sources and into what cannot be used; files that were added before |
 //! | `drag`, `drag_order`, `drop_zones` | dragging: what, where to, and in words what will happen |
 //! | `states`, `settle` | buttons and sliders that show what the engine says, not what was clicked |
 //! | `notice`, `health`, `words`, `link` | errors, state, numbers and addresses in words |
-//! | `preferences`, `desktop` | what is set once; what the desktop is told: stay awake, who came, what failed, going on unseen |
+//! | `preferences`, `desktop`, `anywhere` | what is set once; what the desktop is told: stay awake, who came, what failed, going on unseen; its keys |
 //! | `statistics` | the last ten minutes as graphs, and all figures as a text |
 //! | `help` | the documents of `docs/`, shown as pages |
-//! | `window` | places the panels: `sources` (with `layout_bar`, `source_row`, `strip_row`, `quality`), `preview` (with `meter`), `outputs`, `viewers`, `controls` |
+//! | `window` | places the panels: `sources` (with `layout_bar`, `source_row`, `strip_row`, `quality`), `preview` (with `meter`, `safe_areas`), `outputs`, `viewers`, `controls` |
 //!
 //! A click is an action, an action is a command, its effect comes back as an event, the event changes a model, and
 //! widgets show the model. No widget changes its own look because it was clicked.
@@ -60,6 +60,7 @@
 //! | message under the header | alert, with a push button | `Dismiss the message` |
 
 mod actions;
+mod anywhere;
 mod app;
 mod bridge;
 mod codec_choice;
@@ -96,7 +97,9 @@ mod preview;
 mod profiles;
 mod qr;
 mod quality;
+mod recent;
 mod renderer;
+mod safe_areas;
 mod server_card;
 mod settle;
 mod shortcuts;

@@ -11,7 +11,7 @@ mod spec;
 use gettextrs::gettext;
 use studio::{
     audience::NotLetIn,
-    error::{ServeError, StudioError},
+    error::{ServeError, ShortcutError, StudioError},
 };
 
 pub use output::output;
@@ -43,6 +43,26 @@ impl Notice {
 /// `why` as it stands inside a sentence: no full stop of its own.
 fn plain(why: &str) -> &str {
     why.trim().trim_end_matches('.')
+}
+
+/// Words for keys that the desktop does not give.
+pub fn shortcuts(error: &ShortcutError) -> Notice {
+    let again = gettext("Switch them off and on again to be asked once more.");
+    match error {
+        ShortcutError::Absent => Notice::new(
+            gettext("This desktop has no keys that work in every program."),
+            gettext("KDE Plasma has them, and GNOME from 48 on."),
+        ),
+        ShortcutError::Refused => Notice::new(gettext("The keys were not allowed."), again),
+        ShortcutError::Ended => Notice::new(gettext("The desktop took the keys back."), again),
+        ShortcutError::Failed(why) => Notice::new(
+            fill(
+                gettext("The desktop gave no keys: {why}."),
+                &[("why", plain(why))],
+            ),
+            again,
+        ),
+    }
 }
 
 /// What the engine does not let change, in words.

@@ -5,13 +5,17 @@ use gettextrs::gettext;
 use gtk::{gio, prelude::*};
 use studio::{message::MediaKind, source::Device};
 
-use super::model::{SourceItem, items};
+use super::{
+    model::{SourceItem, items},
+    recent,
+};
 
-/// Names and specs, pictures and sounds.
+/// Names and specs of pictures and sounds, names and addresses of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entries {
     pictures: Vec<(String, String)>,
     sounds: Vec<(String, String)>,
+    recent: Vec<(String, String)>,
 }
 
 /// What can be added now: what is plugged in, less what is in use already.
@@ -42,7 +46,11 @@ pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
         // A second screen or window may be wanted.
         list.retain(|(_, spec)| spec == "screen" || !used.contains(spec));
     }
-    Entries { pictures, sounds }
+    Entries {
+        pictures,
+        sounds,
+        recent: recent::files(),
+    }
 }
 
 /// Devices that no source uses.
@@ -63,14 +71,18 @@ fn spec(device: &Device) -> String {
 /// Fill the menu anew with these.
 pub fn fill(menu: &gio::Menu, entries: &Entries) {
     menu.remove_all();
-    let add = |title: &str, entries: &[(String, String)], action: &str| {
+    let section = |entries: &[(String, String)], action: &str| {
         let section = gio::Menu::new();
-        for (label, spec) in entries {
-            let item = gio::MenuItem::new(Some(label), None);
-            item.set_action_and_target_value(Some(action), Some(&spec.to_variant()));
+        for (label, target) in entries {
+            // A single underscore would be taken for the mark of a key.
+            let item = gio::MenuItem::new(Some(&label.replace('_', "__")), None);
+            item.set_action_and_target_value(Some(action), Some(&target.to_variant()));
             section.append_item(&item);
         }
-        menu.append_section(Some(title), &section);
+        section
+    };
+    let add = |title: &str, entries: &[(String, String)], action: &str| {
+        menu.append_section(Some(title), &section(entries, action));
     };
     add(&gettext("Picture"), &entries.pictures, "win.add-video");
     add(&gettext("Sound"), &entries.sounds, "win.add-audio");
@@ -80,8 +92,9 @@ pub fn fill(menu: &gio::Menu, entries: &Entries) {
             section.append(Some(label), Some(action));
         }
         menu.append_section(Some(title), &section);
+        section
     };
-    more(
+    let files = more(
         &gettext("Files and links"),
         &[
             (gettext("Files…"), "win.add-files"),
@@ -90,6 +103,10 @@ pub fn fill(menu: &gio::Menu, entries: &Entries) {
             (gettext("Link…"), "win.add-link"),
         ],
     );
+    if !entries.recent.is_empty() {
+        let recent = section(&entries.recent, "win.add-file");
+        files.insert_submenu(1, Some(&gettext("Recent files")), &recent);
+    }
     more(
         &gettext("Others"),
         &[

@@ -7,7 +7,11 @@ use std::rc::Rc;
 use adw::prelude::*;
 use gettextrs::gettext;
 use gtk::{gio, glib};
-use studio::{message::MediaKind, settings::Profile};
+use studio::{
+    audience::Limits,
+    message::MediaKind,
+    settings::{Profile, units},
+};
 
 use super::{
     bridge::Bridge,
@@ -167,8 +171,54 @@ fn general(window: &Window) -> adw::PreferencesPage {
         move |_| gio::prelude::ActionGroupExt::activate_action(&window, "show-help-overlay", None)
     ));
     keys.add(&row);
+    keys.add(&anywhere(window));
     page.add(&keys);
     page
+}
+
+/// Keys that the desktop gives, and what has become of them.
+fn anywhere(window: &Window) -> adw::ActionRow {
+    let (row, switch) = switch(
+        gettext("Keys that work in every program"),
+        String::new(),
+        window.habits().anywhere,
+    );
+    let keys = window.anywhere();
+    let show = glib::clone!(
+        #[weak]
+        window,
+        #[weak]
+        row,
+        #[weak]
+        switch,
+        move || {
+            let idle = gettext(
+                "To go live, to record and to mute the microphones. The desktop asks which.",
+            );
+            let words = window.anywhere().keys().words();
+            row.set_subtitle(&glib::markup_escape_text(&words.unwrap_or(idle)));
+            // Whoever was asked may have said no.
+            if switch.is_active() != window.habits().anywhere {
+                switch.set_active(window.habits().anywhere);
+            }
+        }
+    );
+    show();
+    keys.connect_changed(show);
+    switch.connect_active_notify(glib::clone!(
+        #[weak]
+        window,
+        move |switch| {
+            let habits = window.habits();
+            if habits.anywhere != switch.is_active() {
+                window.set_habits(Habits {
+                    anywhere: switch.is_active(),
+                    ..habits
+                });
+            }
+        }
+    ));
+    row
 }
 
 /// Where recordings go.
@@ -282,6 +332,9 @@ fn picture(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesPage {
     });
     row.add_prefix(&copy_password(window));
     network.add(&row);
+    for row in limits(&profile, &set) {
+        network.add(&row);
+    }
     page.add(&network);
 
     let again = group(
@@ -310,6 +363,71 @@ fn picture(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesPage {
     again.add(&restart);
     page.add(&again);
     page
+}
+
+/// How many may watch, and how long one may take nothing.
+fn limits(
+    profile: &Profile,
+    set: &(impl Fn(&dyn Fn(&mut Profile)) + Clone + 'static),
+) -> [adw::ActionRow; 3] {
+    let usual = Limits::default();
+    let stall = profile
+        .max_stall
+        .as_deref()
+        .and_then(|s| units::time(s).ok());
+    [
+        number(
+            gettext("Most viewers at a time"),
+            gettext("0 is any number."),
+            (0, 100_000, profile.max_viewers.unwrap_or(usual.all)),
+            set.clone(),
+            |profile, n| profile.max_viewers = Some(n),
+        ),
+        number(
+            gettext("Most viewers of one address"),
+            gettext("0 is any number. All in one house or school may have the same address."),
+            (
+                0,
+                100_000,
+                profile.max_viewers_per_address.unwrap_or(usual.per_address),
+            ),
+            set.clone(),
+            |profile, n| profile.max_viewers_per_address = Some(n),
+        ),
+        number(
+            gettext("Seconds without receiving anything"),
+            gettext(
+                "Viewers that receive nothing for longer are disconnected; their players come back by themselves.",
+            ),
+            (1, 3600, stall.unwrap_or(usual.stall).as_secs() as usize),
+            set.clone(),
+            |profile, n| profile.max_stall = Some(format!("{n}s")),
+        ),
+    ]
+}
+
+/// A row to set a number: from, to, and as it is.
+fn number(
+    title: String,
+    subtitle: String,
+    (from, to, is): (usize, usize, usize),
+    set: impl Fn(&dyn Fn(&mut Profile)) + 'static,
+    change: fn(&mut Profile, usize),
+) -> adw::ActionRow {
+    let spin = gtk::SpinButton::with_range(from as f64, to as f64, 1.0);
+    spin.set_value(is as f64);
+    spin.set_valign(gtk::Align::Center);
+    spin.connect_value_changed(move |spin| {
+        let n = spin.value_as_int().max(0) as usize;
+        set(&|profile| change(profile, n));
+    });
+    let row = adw::ActionRow::builder()
+        .title(title)
+        .subtitle(subtitle)
+        .activatable_widget(&spin)
+        .build();
+    row.add_suffix(&spin);
+    row
 }
 
 /// What remote controls ask for: made when it is first needed, and kept in a file.

@@ -22,6 +22,7 @@ use super::{
     meter::LevelMeter,
     model::{Air, SourceItem, items},
     renderer::Drawing,
+    safe_areas::SafeAreas,
 };
 
 mod imp {
@@ -36,6 +37,8 @@ mod imp {
         pub picture: TemplateChild<gtk::Picture>,
         #[template_child]
         pub empty: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub safe_areas: TemplateChild<SafeAreas>,
         #[template_child]
         pub zones: TemplateChild<DropZones>,
         #[template_child]
@@ -55,6 +58,7 @@ mod imp {
         fn class_init(class: &mut Self::Class) {
             DropZones::ensure_type();
             LevelMeter::ensure_type();
+            SafeAreas::ensure_type();
             class.bind_template();
         }
 
@@ -126,6 +130,11 @@ impl Preview {
                 preview.look_away(&bridge);
             }
         ));
+    }
+
+    /// The lines around what every screen shows, to show and to hide.
+    pub fn safe_areas(&self) -> SafeAreas {
+        self.imp().safe_areas.get()
     }
 
     /// Something that can be shown is being dragged, or nothing is any more.

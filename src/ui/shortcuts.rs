@@ -7,7 +7,9 @@ use adw::prelude::*;
 const KEYS: &[(&str, &[&str])] = &[
     ("win.air", &["<Ctrl>Return"]),
     ("win.record", &["<Ctrl>r"]),
+    ("win.mute-microphones", &["<Ctrl>m"]),
     ("win.copy-link", &["<Ctrl><Shift>c"]),
+    ("win.safe-areas", &["<Ctrl>g"]),
     ("win.sources", &["F9"]),
     ("win.audience", &["<Shift>F9"]),
     ("win.show-panel::outputs", &["<Ctrl>1"]),

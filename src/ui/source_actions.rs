@@ -6,7 +6,8 @@ use std::{path::PathBuf, rc::Rc};
 use gettextrs::gettext;
 use gtk::{gio, glib, prelude::*};
 use studio::{
-    message::MediaKind,
+    message::{Command, MediaKind},
+    program::scene::Strip,
     source::{AudioSpec, Spec, VideoSpec},
 };
 
@@ -15,6 +16,7 @@ use super::{
     bridge::Bridge,
     drag, files,
     intake::{self, Offer},
+    model::{SourceItem, items},
     source_form::Wanted,
     staging::{self, Place},
     window::Window,
@@ -40,6 +42,10 @@ pub fn install(on: &Installer) {
     });
     on.plain("add-files", |window, bridge| {
         take(window, bridge, files::open(window));
+    });
+    on.with::<String>("add-file", |window, bridge, uri| {
+        let file = gio::File::for_uri(&uri);
+        take(window, bridge, std::future::ready(vec![file]));
     });
     on.plain("add-folder", |window, bridge| {
         take(window, bridge, files::open_folder(window));
@@ -79,6 +85,7 @@ pub fn install(on: &Installer) {
         });
     }
     on.plain("paste", drag::paste);
+    on.plain("mute-microphones", mute_microphones);
     on.with::<u64>("remove-source", |window, bridge, id| {
         let name = bridge.source(id).map(|(_, item)| item.name());
         let removed = staging::remove(bridge, id);
@@ -95,6 +102,26 @@ pub fn install(on: &Installer) {
             }
             None => window.toast(&text),
         }
+    });
+}
+
+/// All of this computer at once: mute them if any is heard, else let all be heard.
+fn mute_microphones(window: &Window, bridge: &Rc<Bridge>) {
+    let microphones: Vec<_> = items::<SourceItem>(&bridge.model().sources)
+        .filter(|s| s.spec() == "mic" || s.spec().starts_with("mic:"))
+        .collect();
+    let muted = microphones.iter().any(|m| !m.strip().muted);
+    for microphone in &microphones {
+        let strip = Strip {
+            muted,
+            ..microphone.strip()
+        };
+        bridge.command(Command::SetStrip(microphone.id(), strip));
+    }
+    window.toast(&match (microphones.is_empty(), muted) {
+        (true, _) => gettext("There is no microphone to mute"),
+        (false, true) => gettext("The microphones are muted"),
+        (false, false) => gettext("The microphones are heard again"),
     });
 }
 

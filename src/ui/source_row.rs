@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use gettextrs::gettext;
-use gtk::{CompositeTemplate, accessible::Property, glib, prelude::*, subclass::prelude::*};
+use gtk::{CompositeTemplate, accessible::Property, gdk, glib, prelude::*, subclass::prelude::*};
 
 use super::{
     bridge::Bridge,
@@ -27,7 +27,11 @@ mod imp {
         #[template_child]
         pub show: TemplateChild<gtk::Button>,
         #[template_child]
+        pub face: TemplateChild<gtk::Stack>,
+        #[template_child]
         pub icon: TemplateChild<gtk::Image>,
+        #[template_child]
+        pub thumbnail: TemplateChild<gtk::Picture>,
         #[template_child]
         pub handle: TemplateChild<gtk::Box>,
         #[template_child]
@@ -110,6 +114,15 @@ impl SourceRow {
         drag::offer(&row, dragged);
         drag_order::install(&row, item, bridge);
         item.follow(&row, move |row, item| row.update(item, &states));
+        item.bind_property("thumbnail", &*imp.thumbnail, "paintable")
+            .sync_create()
+            .build();
+        item.bind_property("thumbnail", &*imp.face, "visible-child-name")
+            .transform_to(|_, picture: Option<gdk::Texture>| {
+                Some(picture.map_or("icon", |_| "thumbnail"))
+            })
+            .sync_create()
+            .build();
         row
     }
 

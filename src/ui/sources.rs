@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The left panel: what is in the program and how it is laid out and mixed, what can be added, how it is encoded.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use adw::subclass::prelude::*;
 use gettextrs::gettext;
@@ -12,7 +12,7 @@ use super::{
     device_row::DeviceRow,
     drag::{self, Dragged},
     layout_bar::LayoutBar,
-    model::SourceItem,
+    model::{SourceItem, items},
     picker,
     quality::Quality,
     source_form::{SourceForm, Wanted},
@@ -20,6 +20,11 @@ use super::{
     staging::Place,
     strip_row::StripRow,
 };
+
+/// How often thumbnails are made anew.
+const LOOK: Duration = Duration::from_secs(1);
+/// The room that a row has for one.
+const THUMBNAIL: (u32, u32) = (64, 36);
 
 mod imp {
     use super::*;
@@ -118,6 +123,24 @@ impl SourcesPanel {
         ));
         self.show_devices(bridge);
         self.take_drops(bridge);
+        self.keep_looking(bridge);
+    }
+
+    /// Thumbnails, as long as somebody can see them.
+    fn keep_looking(&self, bridge: &Rc<Bridge>) {
+        let (panel, bridge) = (self.downgrade(), Rc::downgrade(bridge));
+        glib::timeout_add_local(LOOK, move || {
+            let (Some(panel), Some(bridge)) = (panel.upgrade(), bridge.upgrade()) else {
+                return glib::ControlFlow::Break;
+            };
+            if panel.imp().pictures.is_mapped() && !is_minimised(&panel) {
+                let pictures = items::<SourceItem>(&bridge.model().sources).filter(|s| s.picture());
+                let scale = u32::try_from(panel.scale_factor()).unwrap_or(1);
+                let (width, height) = THUMBNAIL;
+                pictures.for_each(|s| s.look(bridge.studio(), (width * scale, height * scale)));
+            }
+            glib::ControlFlow::Continue
+        });
     }
 
     /// Ask for what this kind of source needs.
@@ -274,4 +297,11 @@ impl SourcesPanel {
             });
         }
     }
+}
+
+fn is_minimised(widget: &impl IsA<gtk::Widget>) -> bool {
+    let surface = widget.native().and_then(|native| native.surface());
+    surface
+        .and_downcast::<gdk::Toplevel>()
+        .is_some_and(|toplevel| toplevel.state().contains(gdk::ToplevelState::MINIMIZED))
 }

@@ -14,6 +14,7 @@ use studio::message::Command;
 
 use super::{
     actions,
+    anywhere::Anywhere,
     bridge::Bridge,
     controls::Controls,
     desktop, drag,
@@ -86,6 +87,7 @@ mod imp {
         /// It was closed while live, and nobody sees it.
         pub in_background: Cell<bool>,
         pub habits: RefCell<Habits>,
+        pub anywhere: Rc<Anywhere>,
         pub on_habits: RefCell<Vec<Box<dyn Fn()>>>,
     }
 
@@ -181,6 +183,7 @@ impl Window {
         window.take_pastes();
         window.set_help_overlay(Some(&shortcuts::window()));
         desktop::follow(&window, &bridge);
+        imp.anywhere.follow(&window);
         actions::install(&window, &bridge);
         profiles::install(&window, &bridge, load);
         let unset = imp.bridge.set(bridge);
@@ -229,6 +232,11 @@ impl Window {
         self.imp().on_habits.borrow_mut().push(Box::new(told));
     }
 
+    /// Its keys that work in every program.
+    pub fn anywhere(&self) -> Rc<Anywhere> {
+        self.imp().anywhere.clone()
+    }
+
     /// Whether it was closed while live, and the broadcast goes on.
     pub fn in_background(&self) -> bool {
         self.imp().in_background.get()
@@ -255,6 +263,7 @@ impl Window {
         self.set_maximized(looks.maximized);
         imp.sources_flap.set_reveal_flap(looks.sources);
         imp.audience_flap.set_reveal_flap(looks.audience);
+        imp.preview.safe_areas().set_visible(looks.safe_areas);
     }
 
     /// Keep what is not kept yet, and how the window looks.
@@ -283,6 +292,7 @@ impl Window {
             maximized: self.is_maximized(),
             sources: shown(&imp.sources_flap),
             audience: shown(&imp.audience_flap),
+            safe_areas: imp.preview.safe_areas().get_visible(),
             habits: self.habits(),
         })
     }
@@ -347,7 +357,7 @@ impl Window {
         imp.audience_stack.set_visible_child_name(name);
     }
 
-    /// Show and hide the panels by key.
+    /// Show and hide the panels, and what lies over the preview.
     pub fn install_panel_actions(&self) {
         let imp = self.imp();
         for (name, flap) in [
@@ -356,6 +366,8 @@ impl Window {
         ] {
             self.add_action(&gio::PropertyAction::new(name, &**flap, "reveal-flap"));
         }
+        let areas = imp.preview.safe_areas();
+        self.add_action(&gio::PropertyAction::new("safe-areas", &areas, "visible"));
     }
 
     /// Show where something can be dropped while it is dragged over the window.

@@ -11,94 +11,12 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import urllib.request
 
-import gi
-gi.require_version("Gio", "2.0")
-from gi.repository import Gio, GLib  # noqa: E402
-
-from story import TOKEN, Story  # noqa: E402
+from desk import Desk
+from story import TOKEN, Story, kept  # noqa: E402
 
 AERIAL, SHOTS, FILES = sys.argv[1:4]
-CONFIG = os.path.join(os.environ["XDG_CONFIG_HOME"], "aerial")
-
-NOTIFICATIONS = """<node><interface name="org.freedesktop.Notifications">
-<method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/>
-<arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="as" direction="in"/>
-<arg type="a{sv}" direction="in"/><arg type="i" direction="in"/><arg type="u" direction="out"/></method>
-<method name="CloseNotification"><arg type="u" direction="in"/></method>
-<method name="GetCapabilities"><arg type="as" direction="out"/></method>
-<signal name="ActionInvoked"><arg type="u"/><arg type="s"/></signal>
-<signal name="NotificationClosed"><arg type="u"/><arg type="u"/></signal>
-</interface></node>"""
-SESSION = """<node><interface name="org.gnome.SessionManager">
-<method name="RegisterClient"><arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="o" direction="out"/></method>
-<method name="UnregisterClient"><arg type="o" direction="in"/></method>
-<method name="Inhibit"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/>
-<arg type="u" direction="in"/><arg type="u" direction="out"/></method>
-<method name="Uninhibit"><arg type="u" direction="in"/></method>
-</interface></node>"""
-
-
-class Desk:
-    """Stands in for those who show notifications and who send a computer to sleep."""
-
-    def __init__(self):
-        self.shown, self.inhibited, self.count = {}, {}, 0
-        ready = threading.Event()
-        threading.Thread(target=self.serve, args=(ready,), daemon=True).start()
-        assert ready.wait(20), "the stand-ins are not there"
-
-    def serve(self, ready):
-        # The usual context is that of the one who looks at the window.
-        context = GLib.MainContext()
-        context.push_thread_default()
-        self.bus = Gio.DBusConnection.new_for_address_sync(
-            os.environ["DBUS_SESSION_BUS_ADDRESS"],
-            Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
-        self.own("org.freedesktop.Notifications", "/org/freedesktop/Notifications", NOTIFICATIONS)
-        self.own("org.gnome.SessionManager", "/org/gnome/SessionManager", SESSION)
-        ready.set()
-        GLib.MainLoop.new(context, False).run()
-
-    def own(self, name, path, xml):
-        self.bus.register_object(path, Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0], self.called, None, None)
-        reply = self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
-                                   GLib.Variant("(su)", (name, 4)), None, 0, -1, None)
-        assert reply.unpack() == (1,), f"{name} is somebody else's"
-
-    def called(self, _bus, _sender, _path, _interface, method, parameters, invocation):
-        words = parameters.unpack()
-        answer = None
-        self.count += 1
-        if method == "Notify":
-            number = words[1] or self.count
-            self.shown[number] = (words[3], words[4], words[5])
-            answer = GLib.Variant("(u)", (number,))
-        elif method == "CloseNotification":
-            self.shown.pop(words[0], None)
-        elif method == "GetCapabilities":
-            answer = GLib.Variant("(as)", (["actions", "body"],))
-        elif method == "RegisterClient":
-            answer = GLib.Variant("(o)", ("/org/gnome/SessionManager/Client1",))
-        elif method == "Inhibit":
-            self.inhibited[self.count] = words
-            answer = GLib.Variant("(u)", (self.count,))
-        elif method == "Uninhibit":
-            self.inhibited.pop(words[0], None)
-        invocation.return_value(answer)
-
-    def titles(self):
-        return [title for title, _, _ in self.shown.values()]
-
-    def press(self, title, action):
-        """Press a button of a notification."""
-        number, label = next((n, a) for n, (t, _, actions) in self.shown.items() if t == title
-                             for a, name in zip(actions[::2], actions[1::2]) if action in (a, name))
-        self.bus.emit_signal(None, "/org/freedesktop/Notifications", "org.freedesktop.Notifications", "ActionInvoked",
-                             GLib.Variant("(us)", (number, label)))
-
 
 def statistics(story):
     ui = story.ui
@@ -124,31 +42,6 @@ def statistics(story):
     ui.wait(lambda: not ui.find_all("dialog", "Statistics"), "the statistics to close")
 
 
-def open_preferences(story):
-    story.ui.keys("ctrl+comma")
-    window = story.ui.find("dialog", "Preferences")
-    story.shot("preferences")
-    return window
-
-
-def serving(story):
-    """The address of the window that is there now: its engine may have another port than the one before."""
-    address = story._address()
-    if address is None:
-        return None
-    ask = urllib.request.Request(address + "/api/v1/status", headers={"Authorization": "Bearer " + TOKEN})
-    try:
-        with urllib.request.urlopen(ask, timeout=5):
-            return address
-    except OSError:
-        return None
-
-
-def kept(name):
-    with open(os.path.join(CONFIG, name)) as file:
-        return file.read()
-
-
 desk = Desk()
 with Story(AERIAL, SHOTS) as story:
     ui = story.ui
@@ -163,7 +56,7 @@ with Story(AERIAL, SHOTS) as story:
     statistics(story)
 
     # Who wants the computer to sleep says so, at once and for the next time.
-    window = open_preferences(story)
+    window = story.open_preferences()
     ui.toggle(ui.find("check box", "Keep this computer awake", window), False)
     story.until(lambda: len(desk.inhibited), 0)
     story.until(lambda: "awake = false" in kept("window.toml"), True)
@@ -204,13 +97,13 @@ with Story(AERIAL, SHOTS) as story:
     ui.pointer_click(ui.find("status bar", "Off air"))
 
     # Another size takes effect when it starts again, which it does by itself if asked.
-    window = open_preferences(story)
+    window = story.open_preferences()
     ui.click(ui.find("page tab", "Picture and network", window))
     ui.choose("Size", "640 × 360")
     story.until(lambda: 'size = "640x360"' in kept(os.path.join("profiles", "default.toml")), True)
     ui.click(ui.find("button", "Start again now"))
     ui.wait(lambda: not ui.find_all("dialog", "Preferences"), "the window to go")
-    story.address = ui.wait(lambda: serving(story), "the other engine")
+    story.address = ui.wait(lambda: story.serving(), "the other engine")
     ui.click(ui.find("button", "Go live"))
     ui.find("status bar", "LIVE")
     watching = story.watch()

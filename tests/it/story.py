@@ -19,6 +19,12 @@ TOKEN = "the-token-of-this-story"
 ADDRESS = re.compile(r"https?://[\w.\[\]:-]+")
 
 
+def kept(name):
+    """What stands in a file that the window keeps."""
+    with open(os.path.join(os.environ["XDG_CONFIG_HOME"], "aerial", name)) as file:
+        return file.read()
+
+
 class Watcher(threading.Event):
     """Takes the stream until it ends."""
 
@@ -102,6 +108,22 @@ class Story:
                 return found[0]
         return None
 
+    def serving(self):
+        """The address of the window that is there now: its engine may have another port than the one before."""
+        address = self._address()
+        if address is None:
+            return None
+        ask = urllib.request.Request(address + "/api/v1/status", headers={"Authorization": "Bearer " + TOKEN})
+        try:
+            with urllib.request.urlopen(ask, timeout=5):
+                return address
+        except OSError:
+            return None
+
+    def open_preferences(self):
+        self.ui.keys("ctrl+comma")
+        return self.ui.find("dialog", "Preferences")
+
     def shot(self, name):
         """A picture of the whole screen, for people to look at."""
         path = os.path.join(self.shots, name + ".png")
@@ -169,11 +191,17 @@ class Story:
         """A message that comes and goes. It is looked for only where such are shown: looking through the whole window
         may take a busy computer longer than it stays."""
         wanted = re.compile(text)
+        self.ui.wait(lambda: any(wanted.search(self.ui.label(n)) for n in self._passing()), f"a message like {text!r}")
 
-        def there():
-            others = [self.overlay.get_child_at_index(i) for i in range(1, self.overlay.get_child_count())]
-            return any(wanted.search(self.ui.label(n)) for o in others if o is not None for _, n in self.ui.nodes(o))
-        self.ui.wait(there, f"a message like {text!r}")
+    def _passing(self):
+        others = [self.overlay.get_child_at_index(i) for i in range(1, self.overlay.get_child_count())]
+        return [n for o in others if o is not None for _, n in self.ui.nodes(o)]
+
+    def undo(self):
+        """Press the button of a message that passes."""
+        def button():
+            return next((n for n in self._passing() if self.ui.matches(n, "button", re.compile("^Undo"))), None)
+        self.ui.click(self.ui.wait(button, "a message with Undo"))
 
     def said(self, text):
         """A sentence that is shown, anywhere."""

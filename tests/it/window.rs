@@ -117,6 +117,11 @@ fn statistics_preferences_and_the_desktop_know_of_a_broadcast_and_it_goes_on_wit
 }
 
 #[test]
+fn sources_are_seen_small_files_are_found_again_and_keys_work_in_every_program() {
+    tell("habits.py", &["gst-launch-1.0"]);
+}
+
+#[test]
 fn every_control_has_a_name_and_the_keyboard_alone_leads_from_the_start_to_a_viewer_let_go() {
     tell("keyboard.py", &[]);
 }

@@ -24,6 +24,8 @@ pub struct Looks {
     pub sources: bool,
     /// Whether outputs and viewers are shown.
     pub audience: bool,
+    /// Whether the safe areas are shown over the preview.
+    pub safe_areas: bool,
     /// How it behaves.
     pub habits: Habits,
 }
@@ -36,6 +38,8 @@ pub struct Habits {
     pub awake: bool,
     /// Tell of failures and of the first viewer.
     pub tell: bool,
+    /// Keys that work in every program.
+    pub anywhere: bool,
     /// What closing the window means while live or recording.
     pub closing: Closing,
     /// Where recordings go; `None` is the user's folder of videos.
@@ -47,6 +51,7 @@ impl Default for Habits {
         Habits {
             awake: true,
             tell: true,
+            anywhere: false,
             closing: Closing::Ask,
             recordings: None,
         }
@@ -75,6 +80,7 @@ impl Default for Looks {
             maximized: false,
             sources: true,
             audience: true,
+            safe_areas: false,
             habits: Habits::default(),
         }
     }

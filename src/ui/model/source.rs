@@ -4,8 +4,9 @@
 use std::cell::{Cell, RefCell};
 
 use gettextrs::gettext;
-use gtk::{glib, prelude::*, subclass::prelude::*};
+use gtk::{gdk, glib, prelude::*, subclass::prelude::*};
 use studio::{
+    Studio,
     message::{MediaKind, Progress, SourceId, SourceState, SourceStatus},
     program::scene::{Framing, Strip},
     source::Device,
@@ -47,6 +48,11 @@ mod imp {
         /// Grows when framing, strip or place in the file change, so that widgets can be told.
         #[property(get)]
         pub changes: Cell<u32>,
+        /// What it shows now, small; nothing if it shows nothing, or nobody looks.
+        #[property(get, set, nullable)]
+        pub thumbnail: RefCell<Option<gdk::Texture>>,
+        /// Whether a thumbnail is on its way.
+        pub awaited: Cell<bool>,
         pub status: RefCell<Option<SourceStatus>>,
         pub progress: RefCell<Option<Progress>>,
     }
@@ -94,6 +100,9 @@ impl SourceItem {
     /// Show this status.
     pub fn update(&self, status: &SourceStatus) {
         self.imp().status.replace(Some(status.clone()));
+        if status.state != SourceState::Live {
+            self.set_thumbnail(gdk::Texture::NONE);
+        }
         self.describe();
         self.changed();
     }
@@ -104,6 +113,29 @@ impl SourceItem {
             self.describe();
             self.notify_shown();
         }
+    }
+
+    /// Show what it shows. Waits for nothing: the picture is there when it comes.
+    pub fn look(&self, studio: &Studio, size: (u32, u32)) {
+        if !self.read(|s| s.state == SourceState::Live) || self.imp().awaited.replace(true) {
+            return;
+        }
+        let (weak, studio, id) = (self.downgrade(), studio.clone(), self.id());
+        glib::spawn_future_local(async move {
+            let made = studio.thumbnail(id, size).await;
+            let Some(item) = weak.upgrade() else { return };
+            item.imp().awaited.set(false);
+            if let Some(made) = made.filter(|_| item.read(|s| s.state == SourceState::Live)) {
+                let texture = gdk::MemoryTexture::new(
+                    made.width.cast_signed(),
+                    made.height.cast_signed(),
+                    gdk::MemoryFormat::R8g8b8,
+                    &glib::Bytes::from_owned(made.pixels),
+                    made.stride,
+                );
+                item.set_thumbnail(Some(texture.upcast_ref()));
+            }
+        });
     }
 
     /// Show where it is in its file.
@@ -204,7 +236,11 @@ impl SourceItem {
     ) {
         show(widget, self);
         let weak = widget.downgrade();
-        let handler = self.connect_notify_local(None, move |item, _| {
+        let handler = self.connect_notify_local(None, move |item, what| {
+            // Changes each second, and nothing but the picture with it.
+            if what.name() == "thumbnail" {
+                return;
+            }
             if let Some(widget) = weak.upgrade() {
                 show(&widget, item);
             }
