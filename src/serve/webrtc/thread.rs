@@ -6,6 +6,7 @@
 
 mod demux;
 mod join;
+mod together;
 
 use std::{
     cmp::Reverse,
@@ -26,6 +27,7 @@ use super::{
     tracks::{Needs, Tracks},
 };
 use crate::{audience::Audience, encode::Encoders, error::ServeError};
+use together::Together;
 
 /// A kick is obeyed, and what nobody needs is let go, within this time, even when no packet comes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -72,6 +74,7 @@ pub(super) fn spawn(
         tracks: Tracks::default(),
         needs: Needs::default(),
         frames: Vec::new(),
+        together: Together::default(),
         watchers: Vec::new(),
         looked: Instant::now(),
     };
@@ -96,7 +99,9 @@ struct LegThread {
     tracks: Tracks,
     /// What a line must carry.
     needs: Needs,
+    /// To be handed to all.
     frames: Vec<Arc<Frame>>,
+    together: Together,
     watchers: Vec<mpsc::UnboundedSender<SessionId>>,
     looked: Instant,
 }
@@ -145,19 +150,23 @@ impl LegThread {
 
     fn next_wake(&self, calm: bool) -> Instant {
         let now = Instant::now();
+        let far = now + Duration::from_secs(3600);
+        let sound = self.together.due().unwrap_or(far);
         if calm && self.sessions.values().all(|s| s.is_at_rest(now)) {
             // What the timers want is not more urgent: packets are paced in bursts of 40 ms.
-            return now + CALM;
+            return sound.min(now + CALM);
         }
         let soon = calm.then_some(now + CALM);
-        let far = now + Duration::from_secs(3600);
         let timer = self.timers.peek().map_or(far, |Reverse((at, _))| *at);
         let look = if self.sessions.is_empty() {
             far
         } else {
             self.looked + LOOK_EVERY
         };
-        let due = timer.min(look).min(self.tracks.due().unwrap_or(far));
+        let due = timer
+            .min(look)
+            .min(sound)
+            .min(self.tracks.due().unwrap_or(far));
         soon.map_or(due, |soon| due.min(soon))
     }
 
@@ -316,7 +325,6 @@ impl LegThread {
     /// Hand new packets to all viewers.
     fn feed(&mut self) {
         let now = Instant::now();
-        self.frames.clear();
         let brought = self.tracks.take(&self.encoders, now, &mut self.frames);
         let mut over = Vec::new();
         if !brought.codecs.is_empty() {
@@ -332,7 +340,10 @@ impl LegThread {
                     .map(|s| (s.id, Turn::OVER)),
             );
         }
-        if !self.frames.is_empty() || !brought.skipped.is_empty() {
+        let kinds = self.frames.iter().map(|f| f.kind);
+        let waits =
+            self.together.may_wait(kinds, self.sessions.len(), now) && brought.skipped.is_empty();
+        if !waits && (!self.frames.is_empty() || !brought.skipped.is_empty()) {
             let needs = self.needs;
             let mut around = Around {
                 wire: &mut self.wire,
@@ -359,6 +370,9 @@ impl LegThread {
                     over.push((session.id, turn));
                 }
             }
+        }
+        if !waits {
+            self.frames.clear();
         }
         for (id, turn) in over {
             self.heed(id, turn);
