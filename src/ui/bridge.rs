@@ -15,12 +15,13 @@ use std::{
     collections::HashSet,
     rc::Rc,
     thread,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
+    audience::ViewerId,
     encode::{CODECS, EncodeSettings, known_ability},
     error::StudioError,
     message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
@@ -38,6 +39,8 @@ use super::{
 
 /// Events that may wait for the main thread; beyond them everything is read anew.
 const BACKLOG: usize = 256;
+/// Events are taken for so long before the window has its turn: half of a picture of most screens.
+const TURN: Duration = Duration::from_millis(8);
 /// The numbers of more viewers than these are shown every other second: nobody reads them faster, and drawing them is most
 /// of what the list costs.
 const MANY: usize = 100;
@@ -57,6 +60,9 @@ pub struct Bridge {
     dropped: Cell<u64>,
     dropped_now: Cell<u64>,
     counting: Cell<bool>,
+    /// Who left, and is to be taken off the list with others.
+    leaving: RefCell<Vec<ViewerId>>,
+    viewers_changed: Cell<bool>,
     /// Whether the numbers of many viewers were shown this second.
     viewers_turn: Cell<bool>,
     /// The numbers of the last second, and those before it.
@@ -83,6 +89,8 @@ impl Bridge {
             dropped: Cell::new(0),
             dropped_now: Cell::new(0),
             counting: Cell::new(false),
+            leaving: RefCell::default(),
+            viewers_changed: Cell::new(false),
             viewers_turn: Cell::new(false),
             status: RefCell::default(),
             past: RefCell::default(),
@@ -90,6 +98,7 @@ impl Bridge {
             on_change: RefCell::default(),
         });
         bridge.read_all();
+        bridge.settle_viewers();
         let weak = Rc::downgrade(&bridge);
         gtk::RecentManager::default().connect_changed(move |_| {
             if let Some(bridge) = weak.upgrade() {
@@ -98,11 +107,26 @@ impl Bridge {
         });
         let weak = Rc::downgrade(&bridge);
         glib::spawn_future_local(async move {
-            while let Ok(event) = news.recv().await {
+            while let Ok(first) = news.recv().await {
                 let Some(bridge) = weak.upgrade() else { return };
-                match event {
-                    Some(event) => bridge.take(event),
-                    None => bridge.read_all(),
+                let began = Instant::now();
+                let mut next = Some(first);
+                while let Some(event) = next {
+                    match event {
+                        Some(event) => bridge.take(event),
+                        None => bridge.read_all(),
+                    }
+                    next = match began.elapsed() < TURN {
+                        true => news.try_recv().ok(),
+                        false => None,
+                    };
+                }
+                bridge.settle_viewers();
+                drop(bridge);
+                if began.elapsed() >= TURN {
+                    // Clicks and drawing go before what else is waiting.
+                    let after = glib::Priority::DEFAULT_IDLE;
+                    glib::timeout_future_with_priority(after, Duration::ZERO).await;
                 }
             }
         });
@@ -244,7 +268,7 @@ impl Bridge {
             }
             Event::ViewerJoined(viewer) => {
                 model.viewers.add(&viewer);
-                self.after_viewers();
+                self.viewers_changed.set(true);
             }
             Event::ViewerNoted(viewer) => {
                 if let Some(item) = model.viewers.get(viewer.id) {
@@ -257,8 +281,8 @@ impl Bridge {
             }
             Event::ViewerToken | Event::Shared(_) => self.show_link(),
             Event::ViewerLeft(id, _) => {
-                model.viewers.remove(id);
-                self.after_viewers();
+                self.leaving.borrow_mut().push(id);
+                self.viewers_changed.set(true);
             }
             Event::Devices(devices) => {
                 items::<SourceItem>(&model.sources).for_each(|item| item.rename(&devices));
@@ -361,7 +385,12 @@ impl Bridge {
         link::show(&self.studio, &self.model.broadcast);
     }
 
-    fn after_viewers(&self) {
+    /// Who came and left among the events of one turn is told once.
+    fn settle_viewers(&self) {
+        if !self.viewers_changed.replace(false) {
+            return;
+        }
+        self.model.viewers.remove(&self.leaving.take());
         let broadcast = &self.model.broadcast;
         let watching = self.model.viewers.len();
         broadcast.set_watching(watching);

@@ -289,7 +289,7 @@ impl LevelMeter {
             let x = (at(db) - text_width / 2.0).clamp(0.0, (width - text_width).max(0.0));
             snapshot.save();
             snapshot.translate(&graphene::Point::new(x, y));
-            snapshot.append_layout(&layout, &faded(0.55));
+            snapshot.append_layout(&layout, &faded(0.7));
             snapshot.restore();
         }
         if self.clipping() {
@@ -297,7 +297,9 @@ impl LevelMeter {
             let x = at(RED_DB) - layout.pixel_size().0 as f32 - 12.0;
             snapshot.save();
             snapshot.translate(&graphene::Point::new(x.max(0.0), y));
-            snapshot.append_layout(&layout, &RED);
+            // As the look of the window has it: the red of the bars is too dark for letters on a dark one.
+            let red = self.style_context().lookup_color("error_color");
+            snapshot.append_layout(&layout, &red.unwrap_or(RED));
             snapshot.restore();
         }
     }

@@ -71,7 +71,7 @@ fn spec(device: &Device) -> String {
 /// Fill the menu anew with these.
 pub fn fill(menu: &gio::Menu, entries: &Entries) {
     menu.remove_all();
-    let section = |entries: &[(String, String)], action: &str| {
+    let add = |title: &str, entries: &[(String, String)], action: &str| {
         let section = gio::Menu::new();
         for (label, target) in entries {
             // A single underscore would be taken for the mark of a key.
@@ -79,10 +79,7 @@ pub fn fill(menu: &gio::Menu, entries: &Entries) {
             item.set_action_and_target_value(Some(action), Some(&target.to_variant()));
             section.append_item(&item);
         }
-        section
-    };
-    let add = |title: &str, entries: &[(String, String)], action: &str| {
-        menu.append_section(Some(title), &section(entries, action));
+        menu.append_section(Some(title), &section);
     };
     add(&gettext("Picture"), &entries.pictures, "win.add-video");
     add(&gettext("Sound"), &entries.sounds, "win.add-audio");
@@ -92,9 +89,8 @@ pub fn fill(menu: &gio::Menu, entries: &Entries) {
             section.append(Some(label), Some(action));
         }
         menu.append_section(Some(title), &section);
-        section
     };
-    let files = more(
+    more(
         &gettext("Files and links"),
         &[
             (gettext("Files…"), "win.add-files"),
@@ -104,8 +100,7 @@ pub fn fill(menu: &gio::Menu, entries: &Entries) {
         ],
     );
     if !entries.recent.is_empty() {
-        let recent = section(&entries.recent, "win.add-file");
-        files.insert_submenu(1, Some(&gettext("Recent files")), &recent);
+        add(&gettext("Recent files"), &entries.recent, "win.add-file");
     }
     more(
         &gettext("Others"),

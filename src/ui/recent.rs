@@ -9,7 +9,7 @@ use studio::source::{AudioSpec, Spec, VideoSpec};
 use super::words::short;
 
 /// As many are offered.
-const OFFERED: usize = 6;
+const OFFERED: usize = 4;
 
 /// Names and addresses of those that were added last, the last one first.
 pub fn files() -> Vec<(String, String)> {

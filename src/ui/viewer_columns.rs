@@ -26,7 +26,7 @@ pub fn append(list: &gtk::ColumnView) {
     );
     let health = column(
         &gettext("Health"),
-        text_cell("health", Some("details")),
+        text_cell("health", Some(ViewerItem::details)),
         number_sorter("rank"),
     );
     let kick = gtk::ColumnViewColumn::new(None, Some(kick_cell()));
@@ -88,11 +88,31 @@ fn on_bind<W: IsA<gtk::Widget>>(
     });
 }
 
+/// Something to say about a viewer.
+type Words = fn(&ViewerItem) -> String;
+
 /// Show a property of the viewer in this cell.
-fn show(item: &gtk::ListItem, property: &str, widget: &gtk::Label, target: &str) {
+fn show(item: &gtk::ListItem, property: &str, label: &gtk::Label) {
     item.property_expression("item")
         .chain_property::<ViewerItem>(property)
-        .bind(widget, target, gtk::Widget::NONE);
+        .bind(label, "label", gtk::Widget::NONE);
+}
+
+/// Say this where the pointer rests. Only when it does: to set a tooltip asks the display server where the pointer is, each
+/// time, in each row.
+fn tell(
+    item: &gtk::ListItem,
+    widget: &impl IsA<gtk::Widget>,
+    words: impl Fn(&ViewerItem) -> String + 'static,
+) {
+    let item = item.downgrade();
+    widget.set_has_tooltip(true);
+    widget.connect_query_tooltip(move |_, _, _, _, tooltip| {
+        let viewer = item.upgrade().and_then(|item| item.item());
+        let viewer = viewer.and_downcast::<ViewerItem>();
+        tooltip.set_text(viewer.as_ref().map(&words).as_deref());
+        viewer.is_some()
+    });
 }
 
 fn label(classes: &[&str]) -> gtk::Label {
@@ -101,12 +121,12 @@ fn label(classes: &[&str]) -> gtk::Label {
     label
 }
 
-fn text_cell(property: &'static str, tooltip: Option<&'static str>) -> gtk::SignalListItemFactory {
+fn text_cell(property: &'static str, tooltip: Option<Words>) -> gtk::SignalListItemFactory {
     cells(move |item| {
         let label = label(&["numeric"]);
-        show(item, property, &label, "label");
+        show(item, property, &label);
         if let Some(tooltip) = tooltip {
-            show(item, tooltip, &label, "tooltip-text");
+            tell(item, &label, tooltip);
         }
         label.upcast()
     })
@@ -117,10 +137,14 @@ fn who_cell() -> gtk::SignalListItemFactory {
         let both = gtk::Box::new(gtk::Orientation::Vertical, 0);
         let client = label(&[]);
         let address = label(&["caption", "dim-label", "numeric"]);
-        for (label, property) in [(&client, "client"), (&address, "place")] {
+        let lines: [(_, _, Words); 2] = [
+            (&client, "client", ViewerItem::client),
+            (&address, "place", ViewerItem::place),
+        ];
+        for (label, property, words) in lines {
             label.set_ellipsize(pango::EllipsizeMode::End);
-            show(item, property, label, "label");
-            show(item, property, label, "tooltip-text");
+            show(item, property, label);
+            tell(item, label, words);
             both.append(label);
         }
         both.upcast()
@@ -131,10 +155,10 @@ fn how_cell() -> gtk::SignalListItemFactory {
     cells(|item| {
         let both = gtk::Box::new(gtk::Orientation::Vertical, 0);
         let how = label(&[]);
-        show(item, "how", &how, "label");
-        show(item, "format", &how, "tooltip-text");
+        show(item, "how", &how);
+        tell(item, &how, ViewerItem::format);
         let rate = label(&["caption", "dim-label", "numeric"]);
-        show(item, "rate", &rate, "label");
+        show(item, "rate", &rate);
         both.append(&how);
         both.append(&rate);
         both.upcast()
@@ -142,52 +166,69 @@ fn how_cell() -> gtk::SignalListItemFactory {
 }
 
 fn kick_cell() -> gtk::SignalListItemFactory {
-    let factory = cells(|_| {
+    let factory = cells(|item| {
         let button = gtk::Button::from_icon_name("window-close-symbolic");
         button.set_css_classes(&["flat", "circular", "kick"]);
         button.set_valign(gtk::Align::Center);
+        tell(item, &button, kick_words);
         button.upcast()
     });
     on_bind(&factory, |viewer, button: &gtk::Button| {
         // The target goes first: an action of that name without one does not exist.
         button.set_action_target_value(Some(&viewer.id().to_variant()));
         button.set_action_name(Some("win.kick"));
-        let label = fill(gettext("Kick {name}"), &[("name", &viewer.client())]);
-        button.set_tooltip_text(Some(&label));
-        button.update_property(&[Property::Label(&label)]);
+        button.update_property(&[Property::Label(&kick_words(viewer))]);
     });
     factory
 }
 
-/// What else can be done about a viewer.
+fn kick_words(viewer: &ViewerItem) -> String {
+    fill(gettext("Kick {name}"), &[("name", &viewer.client())])
+}
+
+fn more_words(viewer: &ViewerItem) -> String {
+    fill(gettext("More about {name}"), &[("name", &viewer.client())])
+}
+
+/// What else can be done about a viewer. The menu is made when it is opened: one for each row that comes into view would
+/// be most of what the list costs.
 fn more_cell() -> gtk::SignalListItemFactory {
-    let factory = cells(|_| {
+    let factory = cells(|item| {
         let button = gtk::MenuButton::new();
         button.set_icon_name("view-more-symbolic");
         button.set_css_classes(&["flat", "circular"]);
         button.set_valign(gtk::Align::Center);
+        tell(item, &button, more_words);
+        let item = item.downgrade();
+        button.set_create_popup_func(move |button| {
+            let viewer = item.upgrade().and_then(|item| item.item());
+            if let Some(viewer) = viewer.and_downcast::<ViewerItem>() {
+                button.set_menu_model(Some(&menu(&viewer)));
+            }
+        });
         button.upcast()
     });
     on_bind(&factory, |viewer, button: &gtk::MenuButton| {
-        let menu = gio::Menu::new();
-        for (label, action) in [
-            (gettext("Write a note…"), "win.note"),
-            (gettext("Find out its name"), "win.look-up"),
-            (gettext("Ban this address"), "win.ban"),
-        ] {
-            let entry = gio::MenuItem::new(Some(&label), None);
-            entry.set_action_and_target_value(Some(action), Some(&viewer.id().to_variant()));
-            menu.append_item(&entry);
-        }
-        // Another kind of target than the others.
-        let entry = gio::MenuItem::new(Some(&gettext("Statistics")), None);
-        let word = Subject::Viewer(viewer.id()).word();
-        entry.set_action_and_target_value(Some("win.statistics"), Some(&word.to_variant()));
-        menu.append_item(&entry);
-        button.set_menu_model(Some(&menu));
-        let label = fill(gettext("More about {name}"), &[("name", &viewer.client())]);
-        button.set_tooltip_text(Some(&label));
-        button.update_property(&[Property::Label(&label)]);
+        button.update_property(&[Property::Label(&more_words(viewer))]);
     });
     factory
+}
+
+fn menu(viewer: &ViewerItem) -> gio::Menu {
+    let menu = gio::Menu::new();
+    for (label, action) in [
+        (gettext("Write a note…"), "win.note"),
+        (gettext("Find out its name"), "win.look-up"),
+        (gettext("Ban this address"), "win.ban"),
+    ] {
+        let entry = gio::MenuItem::new(Some(&label), None);
+        entry.set_action_and_target_value(Some(action), Some(&viewer.id().to_variant()));
+        menu.append_item(&entry);
+    }
+    // Another kind of target than the others.
+    let entry = gio::MenuItem::new(Some(&gettext("Statistics")), None);
+    let word = Subject::Viewer(viewer.id()).word();
+    entry.set_action_and_target_value(Some("win.statistics"), Some(&word.to_variant()));
+    menu.append_item(&entry);
+    menu
 }

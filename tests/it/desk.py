@@ -60,8 +60,9 @@ class StandIn:
         return self.bus.register_object(path, Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0], self.called, read, None)
 
     def own(self, name):
+        """Also in place of one that the bus has started meanwhile (2), but not after it (4)."""
         reply = self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
-                                   GLib.Variant("(su)", (name, 4)), None, 0, -1, None)
+                                   GLib.Variant("(su)", (name, 6)), None, 0, -1, None)
         assert reply.unpack() == (1,), f"{name} is somebody else's"
 
 
@@ -146,4 +147,5 @@ class Keys(StandIn):
 
     def end(self):
         """The desktop takes the keys back."""
-        self.bus.emit_signal(self.peer, self.session, "org.freedesktop.portal.Session", "Closed", None)
+        self.bus.emit_signal(self.peer, self.session, "org.freedesktop.portal.Session", "Closed",
+                             GLib.Variant("(a{sv})", ({},)))

@@ -47,7 +47,6 @@ def recent_files(story):
     subprocess.run([AERIAL, film], check=True, timeout=60)
     story.until(lambda: story.specs().count("file:" + film), 1)
     ui.click(ui.find("button", "Add source"))
-    ui.click(ui.find("menu item", "Recent files"))
     # As the file is called, without the mark of a key.
     ui.click(ui.find("menu item", "my_film.webm"))
     story.until(lambda: story.specs().count("file:" + film), 2)
@@ -137,6 +136,7 @@ def keys_everywhere(story):
     story.until(lambda: story.status()["air"], "live")
     portal.press("mute-microphones")
     story.until(lambda: muted(story), True)
+    ui.find("label", "Muted")
     portal.press("mute-microphones")
     story.until(lambda: muted(story), False)
     portal.press("air")

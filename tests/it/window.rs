@@ -122,6 +122,16 @@ fn sources_are_seen_small_files_are_found_again_and_keys_work_in_every_program()
 }
 
 #[test]
+fn every_text_of_the_window_stands_out_from_what_is_behind_it_in_each_look() {
+    tell_on(
+        &["--no-portal", "--size", "2560x2560"],
+        "contrast.py",
+        &["xwininfo"],
+        |_| vec![],
+    );
+}
+
+#[test]
 fn every_control_has_a_name_and_the_keyboard_alone_leads_from_the_start_to_a_viewer_let_go() {
     tell("keyboard.py", &[]);
 }

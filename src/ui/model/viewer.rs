@@ -197,9 +197,6 @@ impl ViewerItem {
             self.notify_rank();
             self.notify_health();
         }
-        if old != Some(numbers) {
-            self.notify_details();
-        }
         self.notify_duration();
     }
 }

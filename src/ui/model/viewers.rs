@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Who is watching: a list that widgets show, found by number without looking through it.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
-use gtk::{gio, prelude::*};
+use gtk::{gio, glib, prelude::*};
 use studio::audience::{Viewer, ViewerId};
 
 use super::ViewerItem;
@@ -54,12 +58,27 @@ impl Viewers {
         self.list.append(&item);
     }
 
-    /// Somebody left.
-    pub fn remove(&self, id: ViewerId) {
-        let item = self.by_id.borrow_mut().remove(&id);
-        if let Some(at) = item.and_then(|item| self.list.find(&item)) {
-            self.list.remove(at);
-        }
+    /// These left. Told to widgets as one change, for each makes them look at all rows in view.
+    pub fn remove(&self, ids: &[ViewerId]) {
+        let mut by_id = self.by_id.borrow_mut();
+        let gone: HashSet<ViewerItem> = ids.iter().filter_map(|id| by_id.remove(id)).collect();
+        drop(by_id);
+        let is_gone = |at: u32| {
+            let item = self.list.item(at).and_downcast::<ViewerItem>();
+            item.is_some_and(|item| gone.contains(&item))
+        };
+        let all = self.list.n_items();
+        let (Some(first), Some(last)) = (
+            (0..all).find(|at| is_gone(*at)),
+            (0..all).rev().find(|at| is_gone(*at)),
+        ) else {
+            return;
+        };
+        let between: Vec<glib::Object> = (first..=last)
+            .filter(|at| !is_gone(*at))
+            .filter_map(|at| self.list.item(at))
+            .collect();
+        self.list.splice(first, last - first + 1, &between);
     }
 
     /// Only these stay.
@@ -68,6 +87,6 @@ impl Viewers {
             let by_id = self.by_id.borrow();
             by_id.keys().copied().filter(|id| !stays(*id)).collect()
         };
-        gone.into_iter().for_each(|id| self.remove(id));
+        self.remove(&gone);
     }
 }
