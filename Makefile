@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make run     installs what is missing, builds, starts: the window, or without a display a broadcast of the test card
 # make test    installs what the tests need, and runs every check there is
-# make bench   measures; ONLY="webrtc http formats launch sources list join frames crowds" chooses
+# make bench   measures; ONLY="webrtc http formats launch sources list start smooth join frames crowds" chooses
 # make screenshots     takes pictures of every page of the window
 # make install, make uninstall     with PREFIX and DESTDIR
 # make check   desktop file, metainfo, manifest and translations     make pot     collects texts for translators

@@ -59,7 +59,7 @@
 //! receives guests, and one per guest's seat; the rung worker, which may block on state changes; the thread that tries the
 //! encoders at the start; the device watch; one per captured X11 screen, certain microphone and standard input; short ones
 //! that start and end outputs; one that speaks mDNS while a shared broadcast is live; and in the window the GTK main thread
-//! one that brings it the events, and those that save what is kept.
+//! one that brings it the events, one that hears of the desktop's keys, and those that save what is kept.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -17,7 +17,8 @@ use crate::{
 };
 
 const CROWD: usize = 1000;
-const TOKEN: &str = "the-token-of-this-benchmark";
+/// Lets a benchmark say what is to be done.
+pub const TOKEN: &str = "the-token-of-this-benchmark";
 const START: Duration = Duration::from_secs(60);
 
 /// CPU of the window's main thread, with and without viewers in the list that is shown.
@@ -81,7 +82,7 @@ pub fn window() -> Result<()> {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    put_on_air(address)?;
+    put_on_air(address, "live")?;
     let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/ui.py");
     let pid = window.0.id().to_string();
     let shown = Command::new("/usr/bin/python3")
@@ -114,19 +115,32 @@ fn main_thread(pid: u32) -> Result<f64> {
     Ok((used()? - before) / began.elapsed().as_secs_f64())
 }
 
-fn put_on_air(address: SocketAddr) -> Result<()> {
-    let body = "{\"air\": \"live\"}";
+/// Have it go live, or end that.
+pub fn put_on_air(address: SocketAddr, air: &str) -> Result<()> {
+    ask(
+        address,
+        "PUT /api/v1/air",
+        &format!("{{\"air\": \"{air}\"}}"),
+    )?;
+    Ok(())
+}
+
+/// What it answers to a request with this body.
+pub fn ask(address: SocketAddr, request: &str, body: &str) -> Result<String> {
     let mut socket = TcpStream::connect(address)?;
     write!(
         socket,
-        "PUT /api/v1/air HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\
+        "{request} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut reply = String::new();
     socket.read_to_string(&mut reply)?;
-    match reply.starts_with("HTTP/1.1 20") {
-        true => Ok(()),
-        false => Err(format!("it does not go on the air: {reply}").into()),
+    match (
+        reply.starts_with("HTTP/1.1 20"),
+        reply.split_once("\r\n\r\n"),
+    ) {
+        (true, Some((_, answer))) => Ok(answer.into()),
+        _ => Err(format!("{request} is refused: {reply}").into()),
     }
 }

@@ -19,9 +19,11 @@ mod measure;
 mod numbered;
 #[path = "../../tests/it/receiver.rs"]
 mod receiver;
+mod smooth;
 #[path = "../../tests/it/soak.rs"]
 mod soak;
 mod sources;
+mod start;
 mod webrtc;
 
 /// What every measurement returns: it stops at the first thing that does not work.
@@ -38,6 +40,9 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["role", "webrtc", rest @ ..] => webrtc::viewers(rest),
         ["role", "list"] => list::window(),
+        ["role", "start"] => start::windows(),
+        ["role", "bare-window"] => start::bare(),
+        ["role", "smooth", crowd] => smooth::window(crowd),
         ["role", "foreign"] => foreign::viewers(),
         ["role", "http", rest @ ..] => http::viewers(rest),
         ["role", "bare", rest @ ..] => http::bare_sender(rest),
@@ -67,6 +72,12 @@ fn main() -> Result<()> {
             }
             if wanted("list") {
                 list::bench()?;
+            }
+            if wanted("start") {
+                start::bench()?;
+            }
+            if wanted("smooth") {
+                smooth::bench()?;
             }
             if wanted("join") {
                 webrtc::bench_join()?;
