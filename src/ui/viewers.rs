@@ -33,6 +33,8 @@ mod imp {
         pub total: TemplateChild<gtk::Label>,
         #[template_child]
         pub list: TemplateChild<gtk::ColumnView>,
+        #[template_child]
+        pub more: TemplateChild<gtk::MenuButton>,
         pub hovered: Cell<bool>,
     }
 
@@ -68,6 +70,14 @@ impl ViewersPanel {
     pub fn bind(&self, model: &Model) {
         let imp = self.imp();
         let list = &*imp.list;
+        // Before the list hears of it.
+        model.viewers.list().connect_items_changed(glib::clone!(
+            #[weak(rename_to = panel)]
+            self,
+            move |_, _, removed, _| if removed > 0 {
+                panel.mind_focus();
+            }
+        ));
         viewer_columns::append(list);
         let sorted = gtk::SortListModel::new(Some(model.viewers.list().clone()), list.sorter());
         let selection = gtk::SingleSelection::new(Some(sorted));
@@ -178,24 +188,45 @@ impl ViewersPanel {
             false => gettext("Everybody who watches is listed here once you are live."),
         }));
         imp.copy.set_visible(live);
-        self.keep_focus();
     }
 
-    /// Who let somebody go by key had the focus in their row, which is gone: without a focus no key reaches the window.
-    fn keep_focus(&self) {
-        glib::idle_add_local_once(glib::clone!(
-            #[weak(rename_to = panel)]
-            self,
-            move || {
-                let lost = panel.root().is_some_and(|root| {
-                    let focus = gtk::prelude::RootExt::focus(&root);
-                    focus.is_none_or(|focus| !focus.is_mapped())
-                });
-                if lost && panel.is_mapped() {
-                    let imp = panel.imp();
-                    let _ = imp.list.grab_focus() || imp.copy.grab_focus();
-                }
+    /// Rows are about to go. Whoever has the focus in one of them loses it: GTK would give it to the button that lets the
+    /// next viewer go, or to the one that ends the broadcast.
+    fn mind_focus(&self) {
+        let focus = self.root().and_then(|root| root.focus());
+        let Some(focus) = focus.filter(|focus| focus.is_ancestor(&*self.imp().list)) else {
+            return;
+        };
+        let (panel, whose) = (self.downgrade(), viewer_of(&focus));
+        let focus = focus.downgrade();
+        glib::idle_add_local_once(move || {
+            let Some(panel) = panel.upgrade() else { return };
+            let now = panel.root().and_then(|root| root.focus());
+            // Its row may show another viewer now.
+            let stays = focus.upgrade().is_some_and(|focus| {
+                now == Some(focus.clone()) && focus.is_mapped() && viewer_of(&focus) == whose
+            });
+            if !stays {
+                panel.take_focus();
             }
-        ));
+        });
     }
+
+    /// Have the focus where Return does no harm.
+    fn take_focus(&self) {
+        let imp = self.imp();
+        let list = imp.stack.visible_child_name().as_deref() == Some("list");
+        if self.is_mapped() {
+            let _ = list && imp.list.grab_focus()
+                || imp.copy.is_visible() && imp.copy.grab_focus()
+                || imp.more.grab_focus();
+        }
+    }
+}
+
+/// The viewer that a button in a row is for.
+fn viewer_of(widget: &gtk::Widget) -> Option<glib::Variant> {
+    widget
+        .downcast_ref::<gtk::Button>()
+        .and_then(|button| button.action_target_value())
 }

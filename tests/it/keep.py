@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The story of what is kept: the window is left and opened again, and everything is as it was; profiles besides.
+"""The story of what is kept: a whole broadcast from the window, which is left and opened again, and everything is as it
+was; profiles besides.
 
-    keep.py AERIAL SHOTS FILES     runs in the desktop of its environment
+    keep.py AERIAL SHOTS FILES     runs in the desktop of its environment, X11 or Wayland; the recording goes to the
+                                   folder FILES
 """
 import base64
 import os
@@ -16,6 +18,8 @@ from story import Story
 AERIAL, SHOTS, FILES = sys.argv[1:4]
 PROFILES = os.path.join(os.environ["XDG_CONFIG_HOME"], "aerial", "profiles")
 PASSWORD = "kept-in-the-keyring"
+# Without a folder of videos, recordings go there.
+os.environ["HOME"] = FILES
 
 
 class Server:
@@ -93,14 +97,44 @@ def set_up(story, server):
     story.until(lambda: "[[output]]" in kept().get("default.toml", ""), True)
 
 
+def broadcast(story, server):
+    """On air, a viewer who is let go, and a recording."""
+    ui = story.ui
+    ui.click(ui.find("button", re.compile("^Go live")))
+    ui.find("status bar", "LIVE")
+    story.until(lambda: bool(server.passwords), True)
+    ended = story.watch("Walkman/1")
+    ui.click(ui.find("page tab", re.compile("^Viewers")))
+    ui.click(ui.find("button", "Kick Walkman"))
+    story.until(lambda: story.status()["viewers"], [])
+    assert ended.wait(20)
+    ended.close()
+    ui.click(ui.find("button", "Record"))
+    story.until(recorded, True)
+    ui.click(ui.find("button", "Stop recording"))
+    ui.find("button", "Record")
+    story.shot("broadcast")
+    ui.click(ui.find("button", "End"))
+    story.until(lambda: story.status()["air"], "off")
+
+
+def recorded():
+    """Whether anything is in the one recording."""
+    sizes = [os.path.getsize(os.path.join(FILES, name)) for name in os.listdir(FILES) if name.endswith(".webm")]
+    return len(sizes) == 1 and sizes[0] > 0
+
+
 server = Server()
 with Story(AERIAL, SHOTS) as story:
     set_up(story, server)
+    # A recording is over when it ends: it is not begun again.
     sources, shown, sent = story.specs() + story.specs("audio"), story.shown(), outputs(story)
+    broadcast(story, server)
 assert "h264" in kept()["default.toml"], kept()
 assert not any(PASSWORD in text for text in kept().values()), "the password is in the keyring alone"
 
 # Everything is as it was; the password too, as the server finds.
+server.passwords.clear()
 with Story(AERIAL, SHOTS) as story:
     ui = story.ui
     story.until(lambda: story.specs() + story.specs("audio"), sources)

@@ -112,6 +112,12 @@ fn what_was_set_up_is_found_again_with_its_passwords_and_profiles_are_changed_in
 }
 
 #[test]
+fn under_wayland_a_whole_broadcast_is_set_up_directed_and_found_again_as_it_was() {
+    let kind = ["--wayland", "--no-portal"];
+    tell_on(&kind, "keep.py", &["sway", "swaymsg", "grim"], |_| vec![]);
+}
+
+#[test]
 fn statistics_preferences_and_the_desktop_know_of_a_broadcast_and_it_goes_on_without_its_window() {
     tell("desktop.py", &[]);
 }
