@@ -11,7 +11,7 @@
 //! | [`Studio`] | the engine's one handle: `command()`, `events()`, `snapshot()` |
 //! | [`source`] | where picture and sound come from (one file per kind in `open/`), their keepers, the device list |
 //! | [`portal`] | what the desktop hands out when asked: screens, windows, cameras in a sandbox, keys that work everywhere |
-//! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview |
+//! | [`program`] | the mix that goes on air: layouts and fades, channel strips, overlays, over the slate; levels; preview, thumbnails of sources |
 //! | [`encode`] | raw to coded: the codec table, what works on this computer, the ladder (which encoders a format needs), rungs |
 //! | [`fanout`] | one stream, many readers: a ring, and feeds that read it |
 //! | [`mux`] | packets to containers: the table of containers, one muxer per format, only while wanted |

@@ -53,7 +53,8 @@ pub struct Anywhere {
     wanted: Cell<bool>,
     /// Grows whenever they are asked for anew: what comes of earlier ones is of no interest.
     asked: Cell<u32>,
-    told: RefCell<Vec<Box<dyn Fn()>>>,
+    /// Whoever shows them: the preferences that are open, if any.
+    told: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 /// What each is for: its action in the window, and a key that the desktop may propose.
@@ -97,9 +98,9 @@ impl Anywhere {
         self.keys.borrow().clone()
     }
 
-    /// Have this called when something becomes of them.
+    /// Have this called when something becomes of them, in place of what was before.
     pub fn connect_changed(&self, told: impl Fn() + 'static) {
-        self.told.borrow_mut().push(Box::new(told));
+        self.told.replace(Some(Rc::new(told)));
     }
 
     fn ask(self: &Rc<Self>, window: &Window) {
@@ -165,7 +166,10 @@ impl Anywhere {
     fn show(&self, keys: Keys) {
         if *self.keys.borrow() != keys {
             self.keys.replace(keys);
-            self.told.borrow().iter().for_each(|told| told());
+            let told = self.told.borrow().clone();
+            if let Some(told) = told {
+                told();
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ use super::{
     codec_choice::word_in_force,
     health, link,
     model::{Air, Model, OutputItem, SourceItem, find, items, past::Past},
-    notice, picker, words,
+    notice, picker, recent, words,
 };
 
 /// Events that may wait for the main thread; beyond them everything is read anew.
@@ -54,6 +54,8 @@ pub struct Bridge {
     encoding: RefCell<EncodeSettings>,
     /// Sources as they were asked for: what is told of a link has no password.
     asked: RefCell<Vec<Spec>>,
+    /// Files that were added before, as the desktop's list told when it changed last.
+    recent: RefCell<Vec<(String, String)>>,
     /// What the menu of sources holds.
     picked: RefCell<picker::Entries>,
     live_since: Cell<Option<SystemTime>>,
@@ -84,6 +86,7 @@ impl Bridge {
             devices: RefCell::default(),
             devices_known: Cell::new(false),
             asked: RefCell::new(sources),
+            recent: RefCell::new(recent::files()),
             picked: RefCell::default(),
             live_since: Cell::new(None),
             dropped: Cell::new(0),
@@ -102,6 +105,7 @@ impl Bridge {
         let weak = Rc::downgrade(&bridge);
         gtk::RecentManager::default().connect_changed(move |_| {
             if let Some(bridge) = weak.upgrade() {
+                bridge.recent.replace(recent::files());
                 bridge.after_sources();
             }
         });
@@ -363,7 +367,11 @@ impl Bridge {
     }
 
     fn after_sources(&self) {
-        let entries = picker::entries(&self.devices.borrow(), &self.model.sources);
+        let entries = picker::entries(
+            &self.devices.borrow(),
+            &self.model.sources,
+            &self.recent.borrow(),
+        );
         // Filling it anew would close it while somebody chooses.
         if *self.picked.borrow() != entries {
             picker::fill(&self.model.picker, &entries);

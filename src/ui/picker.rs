@@ -5,10 +5,7 @@ use gettextrs::gettext;
 use gtk::{gio, prelude::*};
 use studio::{message::MediaKind, source::Device};
 
-use super::{
-    model::{SourceItem, items},
-    recent,
-};
+use super::model::{SourceItem, items};
 
 /// Names and specs of pictures and sounds, names and addresses of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +16,11 @@ pub struct Entries {
 }
 
 /// What can be added now: what is plugged in, less what is in use already.
-pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
+pub fn entries(
+    devices: &[Device],
+    sources: &gio::ListStore,
+    recent: &[(String, String)],
+) -> Entries {
     let used: Vec<String> = items::<SourceItem>(sources).map(|s| s.spec()).collect();
     let of = |kind: MediaKind| -> Vec<(String, String)> {
         devices
@@ -49,7 +50,7 @@ pub fn entries(devices: &[Device], sources: &gio::ListStore) -> Entries {
     Entries {
         pictures,
         sounds,
-        recent: recent::files(),
+        recent: recent.to_vec(),
     }
 }
 

@@ -226,15 +226,14 @@ impl Preview {
         else {
             return;
         };
-        let minimised = |t: &gdk::Toplevel| t.state().contains(gdk::ToplevelState::MINIMIZED);
-        let before = std::cell::Cell::new(minimised(&toplevel));
+        let before = std::cell::Cell::new(is_minimised(&toplevel));
         let handler = toplevel.connect_state_notify(glib::clone!(
             #[weak(rename_to = preview)]
             self,
             #[weak]
             bridge,
             move |t| {
-                let now = minimised(t);
+                let now = is_minimised(t);
                 if before.replace(now) != now {
                     match now {
                         true => preview.look_away(&bridge),
@@ -258,4 +257,9 @@ impl Preview {
         let pictures = items::<SourceItem>(sources).any(|s| s.picture());
         self.imp().empty.set_visible(!pictures);
     }
+}
+
+/// Whether nobody sees this window although it is there.
+pub fn is_minimised(toplevel: &gdk::Toplevel) -> bool {
+    toplevel.state().contains(gdk::ToplevelState::MINIMIZED)
 }

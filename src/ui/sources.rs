@@ -13,7 +13,7 @@ use super::{
     drag::{self, Dragged},
     layout_bar::LayoutBar,
     model::{SourceItem, items},
-    picker,
+    picker, preview,
     quality::Quality,
     source_form::{SourceForm, Wanted},
     source_row::SourceRow,
@@ -303,5 +303,5 @@ fn is_minimised(widget: &impl IsA<gtk::Widget>) -> bool {
     let surface = widget.native().and_then(|native| native.surface());
     surface
         .and_downcast::<gdk::Toplevel>()
-        .is_some_and(|toplevel| toplevel.state().contains(gdk::ToplevelState::MINIMIZED))
+        .is_some_and(|toplevel| preview::is_minimised(&toplevel))
 }

@@ -151,8 +151,8 @@ with Story(AERIAL, SHOTS) as story:
     ui.keys("Return")
     story.until(lambda: len(story.status()["viewers"]), 0)
     assert ended.wait(20)
-    # The focus leaves with the row that had it. A key that is pressed on the way reaches nobody.
-    # Where Return would do no harm.
+    # The focus leaves with the row that had it, for where Return does no harm. A key that is pressed on the way reaches
+    # nobody.
     ui.wait(lambda: focus.node and ui.matches(focus.node, "push button", "Copy link"), "the focus on Copy link")
     ui.keys("ctrl+r")
     ui.find("button", "Record")

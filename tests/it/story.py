@@ -120,6 +120,12 @@ class Story:
         except OSError:
             return None
 
+    def start_again(self):
+        """By the button in the preferences, which are open."""
+        self.ui.click(self.ui.find("button", "Start again now"))
+        self.ui.wait(lambda: not self.ui.find_all("dialog", "Preferences"), "the window to go")
+        self.address = self.ui.wait(self.serving, "the other engine")
+
     def open_preferences(self):
         self.ui.keys("ctrl+comma")
         return self.ui.find("dialog", "Preferences")
