@@ -77,11 +77,15 @@ impl Witness {
             None
         });
         let (open, told) = (sessions.clone(), tell.clone());
+        let watched = sink.downgrade();
         sink.connect("consumer-added", false, move |args| {
             if let [_, peer, bin] = args
                 && let (Ok(peer), Ok(bin)) = (peer.get::<String>(), bin.get::<gst::Element>())
             {
                 quiet_on_the_network(&bin);
+                if let Some(sink) = &watched.upgrade() {
+                    outlive(sink, &bin);
+                }
                 let mut sessions = open.lock();
                 let id = sessions.ids.remove(&peer);
                 if let Some(visited) = &visited
@@ -233,6 +237,21 @@ impl Visited {
     }
 }
 
+/// Keep a sink until a session's element and the RTP in it are gone.
+///
+/// The sink's handlers there are also ended by its own end. Where both come at the same moment, in two threads, GLib
+/// ends the process ("invalid_closure_notify: assertion failed"). Whoever looks at a session may be the last to hold it.
+fn outlive(sink: &gst::Element, webrtcbin: &gst::Element) {
+    let rtpbin = webrtcbin
+        .downcast_ref::<gst::Bin>()
+        .and_then(|bin| bin.by_name("rtpbin"));
+    for part in std::iter::once(webrtcbin).chain(&rtpbin) {
+        let sink = sink.clone();
+        // Called after the handlers of what goes are ended.
+        part.add_weak_ref_notify(move || drop(sink));
+    }
+}
+
 /// libnice would look for routers that open ports, with sockets of its own for each session.
 fn quiet_on_the_network(webrtcbin: &gst::Element) {
     let ice: Option<glib::Object> = webrtcbin.property("ice-agent");
@@ -297,5 +316,25 @@ impl Look {
             let rtt = u64::from(number("rb-round-trip")) * 1000 / 65536;
             self.rtt_ms = u32::try_from(rtt).ok().filter(|ms| *ms > 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_is_there_until_nobody_looks_at_its_sessions_any_more() {
+        gst::init().unwrap();
+        let make = |name: &str| gst::ElementFactory::make(name).build().unwrap();
+        let (sink, bin) = (make("fakesink"), make("webrtcbin"));
+        let watched = sink.downgrade();
+        outlive(&sink, &bin);
+        drop(sink);
+        let rtpbin = bin.downcast_ref::<gst::Bin>().unwrap().by_name("rtpbin");
+        drop(bin);
+        assert!(watched.upgrade().is_some(), "the RTP is still looked at");
+        drop(rtpbin.unwrap());
+        assert!(watched.upgrade().is_none());
     }
 }
