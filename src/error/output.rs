@@ -98,6 +98,9 @@ pub enum OutputError {
         /// Whole minutes that are left at the present rate.
         minutes: u64,
     },
+    /// Encoders that give nothing to be written.
+    #[error("Nothing to write has come from the encoders for a while.")]
+    Starved,
     /// A file that cannot be written.
     #[error("{path} cannot be written: {why}.")]
     Unwritable {
@@ -176,6 +179,9 @@ impl Remedy for OutputError {
             }
             OutputError::DiskFilling { .. } => {
                 "Make room on that disk, or end the recording.".into()
+            }
+            OutputError::Starved => {
+                "It goes on as soon as they do. If this computer is too busy, choose a smaller picture or a faster codec.".into()
             }
             OutputError::Unwritable { .. } => {
                 "Choose a folder you may write to, with space on its disk.".into()

@@ -64,6 +64,14 @@ impl Context {
         }
     }
 
+    /// Warn of this no more.
+    pub(super) fn calm(&self, of: &OutputError) {
+        let warned = self.cell.warning.lock().as_ref() == Some(of);
+        if warned {
+            self.warn(None);
+        }
+    }
+
     /// Say which file is being written.
     pub(super) fn writes(&self, file: PathBuf) {
         self.cell.file.lock().replace(file);

@@ -179,9 +179,10 @@ impl ViewersPanel {
             &[("watching", &words::watching(watching)), ("peak", &peak)],
         ));
         let live = broadcast.air() == Air::Live;
-        imp.empty.set_title(&match live {
-            true => gettext("Nobody is watching yet"),
-            false => gettext("Off air"),
+        imp.empty.set_title(&match (live, broadcast.peak()) {
+            (true, 0) => gettext("Nobody is watching yet"),
+            (true, _) => gettext("Nobody is watching now"),
+            (false, _) => gettext("Off air"),
         });
         imp.empty.set_description(Some(&match live {
             true => gettext("Share the link: everybody who opens it is listed here."),

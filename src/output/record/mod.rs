@@ -12,6 +12,7 @@
 mod edit;
 mod kind;
 mod name;
+mod pulse;
 mod reel;
 mod room;
 mod tape;

@@ -16,6 +16,7 @@ use super::{
     Kind, Split,
     edit::{Edit, Goes, Piece},
     name::Names,
+    pulse::{Held, Pulse},
     reel::{self, Reel},
     room,
     tape::Tape,
@@ -26,9 +27,6 @@ use crate::{
     message::OutputState,
     output::{Context, Progress},
 };
-
-/// A disk that takes nothing for this long is given up: "live" would be untrue.
-const STALL: Duration = Duration::from_secs(15);
 
 /// Encoders that are restarted so often without giving a packet will not give any.
 const RESTARTS: u32 = 5;
@@ -128,7 +126,7 @@ impl Work<'_> {
         }
         let tracks = tape.tracks();
         let mut edit = Edit::new(tracks.len(), self.split, held);
-        let mut last_moved = Instant::now();
+        let mut pulse = Pulse::new(tracks.len(), Instant::now());
         let (mut any, mut skipped) = (false, 0);
         loop {
             let full = self.reel.as_ref().is_some_and(Reel::is_full);
@@ -141,7 +139,7 @@ impl Work<'_> {
                     }
                     held = *hold.borrow_and_update();
                     edit.hold(held);
-                    last_moved = Instant::now();
+                    pulse.moved(Instant::now());
                     context.tell(match held {
                         true => OutputState::Paused,
                         false => OutputState::Connecting { attempt: 1 },
@@ -152,7 +150,8 @@ impl Work<'_> {
                     News::Room(left) => self.tell_room(left)?,
                 },
                 () = self.progress.moved.notified() => {
-                    last_moved = Instant::now();
+                    pulse.moved(Instant::now());
+                    context.calm(&OutputError::Starved);
                     let bytes = self.progress.accepted.load(Relaxed);
                     context.cell.bytes.store(bytes, Relaxed);
                     let live = matches!(*context.cell.state.borrow(), OutputState::Live { .. });
@@ -160,13 +159,11 @@ impl Work<'_> {
                         context.tell(OutputState::Live { since: SystemTime::now() });
                     }
                 }
-                () = sleep_until(last_moved + STALL), if !held => {
-                    let path = self.reel.as_ref().map(|r| r.path().to_path_buf());
-                    return Err(match path {
-                        Some(path) => reel::stuck(path),
-                        None => OutputError::Other("the encoder gives nothing".into()),
-                    });
-                }
+                () = sleep_until(pulse.due()), if !held => match (pulse.held(Instant::now()), &self.reel) {
+                    (Held::ByDisk, Some(reel)) => return Err(reel::stuck(reel.path().to_path_buf())),
+                    // It goes on as soon as they do.
+                    _ => context.warn(Some(OutputError::Starved)),
+                },
                 // The disk is slow. The tape skips if this lasts.
                 () = sleep(Duration::from_millis(50)), if full => (),
                 next = tape.next(), if !full => {
@@ -174,6 +171,7 @@ impl Work<'_> {
                         return Ok(Leave::Restarted { any });
                     };
                     any = true;
+                    pulse.fed(track, Instant::now());
                     let now = packet.pts;
                     self.put(&mut edit, &tracks, track, packet).await?;
                     if edit.asks(now) {

@@ -104,6 +104,12 @@ pub fn output(error: &OutputError) -> Notice {
             },
             gettext("Make room on that disk, or end the recording."),
         ),
+        OutputError::Starved => Notice::new(
+            gettext("Nothing to write has come from the encoders for a while."),
+            gettext(
+                "It goes on as soon as they do. If this computer is too busy, choose a smaller picture or a faster codec.",
+            ),
+        ),
         OutputError::Unwritable { path, why } => unwritable(path, why),
         OutputError::Missing { element, package } => Notice::new(
             fill(
