@@ -252,7 +252,14 @@ impl LevelMeter {
 
     fn draw(&self, snapshot: &gtk::Snapshot) {
         let width = self.width() as f32;
-        let at = |db: f32| ((db - FLOOR_DB) / -FLOOR_DB * width).clamp(0.0, width);
+        let mirrored = self.direction() == gtk::TextDirection::Rtl;
+        let at = |db: f32| {
+            let share = ((db - FLOOR_DB) / -FLOOR_DB).clamp(0.0, 1.0);
+            match mirrored {
+                true => (1.0 - share) * width,
+                false => share * width,
+            }
+        };
         let text = self.style_context().color();
         let faded = |alpha: f32| gdk::RGBA::new(text.red(), text.green(), text.blue(), alpha);
         for (row, channel) in self.imp().channels.get().iter().enumerate() {
@@ -261,7 +268,12 @@ impl LevelMeter {
                 if to > from {
                     snapshot.append_color(
                         colour,
-                        &graphene::Rect::new(at(from), y, at(to) - at(from), BAR),
+                        &graphene::Rect::new(
+                            at(from).min(at(to)),
+                            y,
+                            (at(to) - at(from)).abs(),
+                            BAR,
+                        ),
                     );
                 }
             };
@@ -273,7 +285,7 @@ impl LevelMeter {
                 bar(RED_DB, to, &RED.with_alpha(alpha));
             }
             if channel.held > FLOOR_DB {
-                let x = (at(channel.held) - 2.0).max(0.0);
+                let x = (at(channel.held) - if mirrored { 0.0 } else { 2.0 }).clamp(0.0, width);
                 snapshot.append_color(&faded(0.85), &graphene::Rect::new(x, y, 2.0, BAR));
             }
         }
@@ -294,9 +306,14 @@ impl LevelMeter {
         }
         if self.clipping() {
             let layout = self.tick_layout(&gettext("Too loud"));
-            let x = at(RED_DB) - layout.pixel_size().0 as f32 - 12.0;
+            let text_width = layout.pixel_size().0 as f32;
+            let x = match mirrored {
+                true => at(RED_DB) + 12.0,
+                false => at(RED_DB) - text_width - 12.0,
+            };
+            let x = x.clamp(0.0, (width - text_width).max(0.0));
             snapshot.save();
-            snapshot.translate(&graphene::Point::new(x.max(0.0), y));
+            snapshot.translate(&graphene::Point::new(x, y));
             // As the look of the window has it: the red of the bars is too dark for letters on a dark one.
             let red = self.style_context().lookup_color("error_color");
             snapshot.append_layout(&layout, &red.unwrap_or(RED));

@@ -4,6 +4,8 @@
 
 mod codecs;
 mod general;
+mod network;
+mod next_start;
 mod picture;
 mod rows;
 
@@ -21,16 +23,17 @@ pub fn window(window: &Window, bridge: &Rc<Bridge>) -> adw::PreferencesWindow {
         .destroy_with_parent(true)
         .accessible_role(gtk::AccessibleRole::Dialog)
         .modal(false)
-        // Three short pages. Its button has no name either.
+        // Four short pages. Its button has no name either.
         .search_enabled(false)
         .title(gettext("Preferences"))
-        .default_width(640)
+        .default_width(720)
         .default_height(660)
         .build();
     // Without it no action of the application is known there.
     preferences.set_application(window.application().as_ref());
     preferences.add(&general::page(window));
     preferences.add(&picture::page(window, bridge));
+    preferences.add(&network::page(window, bridge));
     preferences.add(&codecs::page());
     preferences
 }

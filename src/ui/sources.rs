@@ -37,7 +37,11 @@ mod imp {
         #[template_child]
         pub pictures: TemplateChild<gtk::ListBox>,
         #[template_child]
+        pub no_pictures: TemplateChild<gtk::Label>,
+        #[template_child]
         pub sounds: TemplateChild<gtk::ListBox>,
+        #[template_child]
+        pub no_sounds: TemplateChild<gtk::Label>,
         #[template_child]
         pub devices_box: TemplateChild<gtk::Box>,
         #[template_child]
@@ -100,8 +104,8 @@ impl SourcesPanel {
                 panel.close_settings();
             }
         ));
-        self.fill(&imp.pictures, bridge, true);
-        self.fill(&imp.sounds, bridge, false);
+        self.fill(&imp.pictures, &imp.no_pictures, bridge, true);
+        self.fill(&imp.sounds, &imp.no_sounds, bridge, false);
         imp.layout_bar.bind(bridge);
         imp.add.set_menu_model(Some(&model.picker));
         imp.quality.bind(bridge);
@@ -258,13 +262,19 @@ impl SourcesPanel {
         self.add_controller(target);
     }
 
-    fn fill(&self, list: &gtk::ListBox, bridge: &Rc<Bridge>, picture: bool) {
+    fn fill(&self, list: &gtk::ListBox, nothing: &gtk::Label, bridge: &Rc<Bridge>, picture: bool) {
         let of_kind = gtk::CustomFilter::new(move |item| {
             item.downcast_ref::<SourceItem>()
                 .is_some_and(|s| s.picture() == picture)
         });
         let all = bridge.model().sources.clone();
         let sources = gtk::FilterListModel::new(Some(all), Some(of_kind));
+        // The list leaves it among its rows when there are some: then none would be the last, with round corners.
+        sources
+            .bind_property("n-items", nothing, "visible")
+            .transform_to(|_, n: u32| Some(n == 0))
+            .sync_create()
+            .build();
         let (panel, weak) = (self.downgrade(), Rc::downgrade(bridge));
         list.bind_model(Some(&sources), move |item| {
             let item = item

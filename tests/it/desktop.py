@@ -98,7 +98,7 @@ with Story(AERIAL, SHOTS) as story:
 
     # Another size takes effect when it starts again, which it does by itself if asked.
     window = story.open_preferences()
-    ui.click(ui.find("page tab", "Picture and network", window))
+    ui.click(ui.find("page tab", "Picture", window))
     ui.choose("Size", "640 × 360")
     story.until(lambda: 'size = "640x360"' in kept(os.path.join("profiles", "default.toml")), True)
     story.start_again()

@@ -154,7 +154,7 @@ def keys_everywhere(story):
 
 def limits(story, window):
     ui = story.ui
-    ui.click(ui.find("page tab", "Picture and network", window))
+    ui.click(ui.find("page tab", "Network", window))
     ui.set_value(ui.find("spin button", "Most viewers at a time", window), 1)
     story.until(lambda: "max_viewers = 1\n" in kept(os.path.join("profiles", "default.toml")), True)
     story.shot("limits")

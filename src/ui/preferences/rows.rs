@@ -4,6 +4,7 @@
 use adw::prelude::*;
 use studio::settings::Profile;
 
+use super::next_start::Set;
 use crate::ui::words::call;
 
 pub(super) fn page(title: String, icon: &str) -> adw::PreferencesPage {
@@ -70,7 +71,7 @@ pub(super) fn number(
     title: String,
     subtitle: String,
     (from, to, is): (usize, usize, usize),
-    set: impl Fn(&dyn Fn(&mut Profile)) + 'static,
+    set: Set,
     change: fn(&mut Profile, usize),
 ) -> adw::ActionRow {
     let spin = gtk::SpinButton::with_range(from as f64, to as f64, 1.0);
