@@ -99,13 +99,19 @@ impl Tally {
         };
         imp.word.set_label(&word);
         imp.pill.set_css_classes(&["tally", class]);
+        self.adapt(imp.narrow.get());
         imp.time.set_visible(air == Air::Live);
         self.update_property(&[gtk::accessible::Property::Label(&word)]);
     }
 
     /// In a narrow window the number of viewers stands on their tab alone.
     pub fn adapt(&self, narrow: bool) {
-        self.imp().narrow.set(narrow);
+        let imp = self.imp();
+        imp.narrow.set(narrow);
+        match narrow {
+            true => imp.pill.add_css_class("narrow"),
+            false => imp.pill.remove_css_class("narrow"),
+        }
         self.make_room();
     }
 
