@@ -65,6 +65,8 @@ pub struct Bridge {
     /// Who left, and is to be taken off the list with others.
     leaving: RefCell<Vec<ViewerId>>,
     viewers_changed: Cell<bool>,
+    /// Rows are to be taken off the list as soon as there is time.
+    sweeping: Cell<bool>,
     /// Whether the numbers of many viewers were shown this second.
     viewers_turn: Cell<bool>,
     /// The numbers of the last second, and those before it.
@@ -94,6 +96,7 @@ impl Bridge {
             counting: Cell::new(false),
             leaving: RefCell::default(),
             viewers_changed: Cell::new(false),
+            sweeping: Cell::new(false),
             viewers_turn: Cell::new(false),
             status: RefCell::default(),
             past: RefCell::default(),
@@ -394,15 +397,38 @@ impl Bridge {
     }
 
     /// Who came and left among the events of one turn is told once.
-    fn settle_viewers(&self) {
+    fn settle_viewers(self: &Rc<Self>) {
         if !self.viewers_changed.replace(false) {
             return;
         }
         self.model.viewers.remove(&self.leaving.take());
+        self.sweep();
         let broadcast = &self.model.broadcast;
         let watching = self.model.viewers.len();
         broadcast.set_watching(watching);
         broadcast.set_peak(broadcast.peak().max(watching));
+    }
+
+    /// Take the rows of those who left out of the list, a few at a time.
+    fn sweep(self: &Rc<Self>) {
+        let more = self.model.viewers.sweep(Instant::now() + TURN / 2);
+        if !more || self.sweeping.replace(true) {
+            return;
+        }
+        let weak = Rc::downgrade(self);
+        // After clicks and drawing.
+        glib::idle_add_local_full(glib::Priority::DEFAULT_IDLE, move || {
+            let Some(bridge) = weak.upgrade() else {
+                return glib::ControlFlow::Break;
+            };
+            match bridge.model.viewers.sweep(Instant::now() + TURN / 2) {
+                true => glib::ControlFlow::Continue,
+                false => {
+                    bridge.sweeping.set(false);
+                    glib::ControlFlow::Break
+                }
+            }
+        });
     }
 
     fn judge(&self) {
