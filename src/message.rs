@@ -79,6 +79,8 @@ pub enum Command {
     LookUp(ViewerId),
     /// Show the program in a sink of this computer, or stop showing it.
     Preview(Option<Preview>),
+    /// Show it so many pixels wide from now on: somebody sees it larger or smaller.
+    PreviewWidth(u32),
 }
 
 /// A source to be added.

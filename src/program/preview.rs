@@ -22,6 +22,9 @@ pub struct Preview {
 pub(crate) struct PreviewPipeline {
     _link: ConsumptionLink,
     _pipeline: Pipeline,
+    filter: Option<gst::Element>,
+    /// Of the program.
+    size: (u32, u32),
 }
 
 /// Two frames: the preview may lag, never grow.
@@ -40,9 +43,6 @@ impl PreviewPipeline {
         let producer = program
             .video()
             .ok_or_else(|| StudioError::Program("it has no picture".into()))?;
-        let width = preview.width.clamp(16, size.0) & !1;
-        let height =
-            ((u64::from(width) * u64::from(size.1) / u64::from(size.0.max(1))) as u32).max(2) & !1;
         let pipeline = program.clock().pipeline("preview", |e| {
             tracing::warn!(error = %e, "the preview stopped");
         });
@@ -50,8 +50,9 @@ impl PreviewPipeline {
         let chain = gst::parse::bin_from_description(
             &format!(
                 "videorate drop-only=true max-rate={} ! videoscale method=bilinear \
-                 ! video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1 ! videoconvert",
-                preview.fps.max(1)
+                 ! capsfilter name=size caps=\"{}\" ! videoconvert",
+                preview.fps.max(1),
+                caps(size, preview.width)
             ),
             true,
         )
@@ -77,6 +78,26 @@ impl PreviewPipeline {
         Ok(PreviewPipeline {
             _link: link,
             _pipeline: pipeline,
+            filter: chain.by_name("size"),
+            size,
         })
     }
+
+    /// Show it this wide from now on. Nothing stops for it.
+    pub(crate) fn set_width(&self, width: u32) {
+        if let Some(filter) = &self.filter {
+            filter.set_property("caps", caps(self.size, width));
+        }
+    }
+}
+
+/// A program of this size, so wide at most.
+fn caps((w, h): (u32, u32), width: u32) -> gst::Caps {
+    let width = width.clamp(16, w.max(16)) & !1;
+    let height = ((u64::from(width) * u64::from(h) / u64::from(w.max(1))) as u32).max(2) & !1;
+    gst::Caps::builder("video/x-raw")
+        .field("width", width as i32)
+        .field("height", height as i32)
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .build()
 }

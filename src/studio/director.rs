@@ -165,6 +165,12 @@ impl Director {
                 Ok(())
             }
             Command::Preview(preview) => self.set_preview(preview).await,
+            Command::PreviewWidth(width) => {
+                if let Some(preview) = &self.preview {
+                    preview.set_width(width);
+                }
+                Ok(())
+            }
         }
     }
 

@@ -5,8 +5,9 @@
 //! when it is unmapped or the window is minimised.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use adw::subclass::prelude::*;
@@ -24,6 +25,9 @@ use super::{
     renderer::Drawing,
     safe_areas::SafeAreas,
 };
+
+/// After its size changed: panels slide in and out, windows are drawn larger.
+const SETTLED: Duration = Duration::from_millis(300);
 
 mod imp {
     use super::*;
@@ -45,6 +49,11 @@ mod imp {
         pub meter: TemplateChild<LevelMeter>,
         /// Set once, when the preview is bound.
         pub bridge: RefCell<Weak<Bridge>>,
+        /// How wide the engine makes it.
+        pub width: Cell<u32>,
+        /// Its width may have changed, and is looked at soon.
+        pub changing: Cell<bool>,
+        pub drawing: Cell<Option<Drawing>>,
         /// The handler that hears when the window is minimised, with what it listens to.
         pub watched: RefCell<Option<(gdk::Toplevel, glib::SignalHandlerId)>>,
     }
@@ -68,7 +77,12 @@ mod imp {
     }
 
     impl ObjectImpl for Preview {}
-    impl WidgetImpl for Preview {}
+    impl WidgetImpl for Preview {
+        fn size_allocate(&self, width: i32, height: i32, baseline: i32) {
+            self.parent_size_allocate(width, height, baseline);
+            self.obj().fit_soon();
+        }
+    }
     impl BinImpl for Preview {}
 }
 
@@ -209,8 +223,44 @@ impl Preview {
         };
         let paintable = sink.property::<gdk::Paintable>("paintable");
         self.imp().picture.set_paintable(Some(&paintable));
-        let (width, fps) = drawing.preview();
+        self.imp().drawing.set(Some(drawing));
+        // It may have no place yet.
+        let seen = Some(self.seen()).filter(|seen| *seen > 0);
+        let (width, fps) = drawing.preview(seen.unwrap_or(640));
+        self.imp().width.set(width);
         bridge.command(Command::Preview(Some(Branch { sink, width, fps })));
+    }
+
+    /// How many pixels wide it is on the screen.
+    fn seen(&self) -> u32 {
+        let picture = &self.imp().picture;
+        (picture.width() * picture.scale_factor()).max(0) as u32
+    }
+
+    /// Have it made as wide as it is seen, once that is settled.
+    fn fit_soon(&self) {
+        if self.imp().changing.replace(true) {
+            return;
+        }
+        let weak = self.downgrade();
+        glib::timeout_add_local_once(SETTLED, move || {
+            if let Some(preview) = weak.upgrade() {
+                preview.imp().changing.set(false);
+                preview.fit();
+            }
+        });
+    }
+
+    fn fit(&self) {
+        let imp = self.imp();
+        let (Some(bridge), Some(drawing)) = (imp.bridge.borrow().upgrade(), imp.drawing.get())
+        else {
+            return;
+        };
+        let (width, _) = drawing.preview(self.seen());
+        if imp.picture.is_mapped() && imp.width.replace(width) != width {
+            bridge.command(Command::PreviewWidth(width));
+        }
     }
 
     fn look_away(&self, bridge: &Bridge) {

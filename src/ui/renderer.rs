@@ -3,6 +3,9 @@
 
 use std::{env, fs, path::Path};
 
+/// The preview is made in widths of so many pixels and multiples of them.
+const WIDTH_STEP: u32 = 64;
+
 /// What the preview may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drawing {
@@ -13,13 +16,18 @@ pub enum Drawing {
 }
 
 impl Drawing {
-    /// Largest width of the preview in pixels, and its frames per second.
-    pub fn preview(self) -> (u32, u32) {
-        match self {
-            Drawing::Hardware => (1280, 30),
+    /// Width of a preview that is seen so wide, in pixels, and its frames per second.
+    pub fn preview(self, seen: u32) -> (u32, u32) {
+        let (most, fps) = match self {
+            Drawing::Hardware => (1920, 30),
             // Measured: a 720p30 preview drawn by the processor takes more than half a core; this takes a tenth.
             Drawing::Software => (640, 15),
-        }
+        };
+        // In steps, so that it is not made anew for each pixel.
+        (
+            seen.next_multiple_of(WIDTH_STEP).clamp(WIDTH_STEP, most),
+            fps,
+        )
     }
 }
 
@@ -56,6 +64,15 @@ fn look(dri: &Path, variable: impl Fn(&str) -> Option<String>) -> Drawing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preview_is_made_as_wide_as_it_is_seen_and_no_wider_than_it_may_cost() {
+        assert_eq!(Drawing::Hardware.preview(700).0, 704);
+        assert_eq!(Drawing::Hardware.preview(5000).0, 1920);
+        assert_eq!(Drawing::Software.preview(336).0, 384);
+        assert_eq!(Drawing::Software.preview(641).0, 640);
+        assert_eq!(Drawing::Software.preview(0).0, 64);
+    }
 
     #[test]
     fn without_a_render_node_the_processor_draws() {

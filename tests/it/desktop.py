@@ -101,7 +101,7 @@ with Story(AERIAL, SHOTS) as story:
     ui.click(ui.find("page tab", "Picture", window))
     ui.choose("Size", "640 × 360")
     story.until(lambda: 'size = "640x360"' in kept(os.path.join("profiles", "default.toml")), True)
-    story.start_again()
+    story.start_again("Picture")
     ui.click(ui.find("button", "Go live"))
     ui.find("status bar", "LIVE")
     watching = story.watch()

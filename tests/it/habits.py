@@ -158,7 +158,7 @@ def limits(story, window):
     ui.set_value(ui.find("spin button", "Most viewers at a time", window), 1)
     story.until(lambda: "max_viewers = 1\n" in kept(os.path.join("profiles", "default.toml")), True)
     story.shot("limits")
-    story.start_again()
+    story.start_again("Network")
     ui.click(ui.find("button", "Go live"))
     ui.find("status bar", "LIVE")
     watching = story.watch()

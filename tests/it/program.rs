@@ -10,12 +10,14 @@ use std::{
     time::Instant,
 };
 
+use gst::prelude::*;
 use serde_json::{Value, json};
+use studio::{message, program::Preview};
 
 use crate::{
     http::{self, Reply, Viewer},
     media,
-    rig::{Aerial, Home, LONG, have, have_alone, signal},
+    rig::{Aerial, Home, LONG, engine, have, have_alone, signal},
     sound,
 };
 
@@ -634,4 +636,36 @@ fn a_wrong_request_changes_nothing_and_says_why() {
     ask(&aerial, "PUT", "/api/v1/air", json!({"air": "live"}));
     aerial.wait_anew("it to be live again", |s| s["air"] == "live");
     aerial.stop();
+}
+
+#[test]
+fn the_preview_is_made_as_wide_as_it_is_seen_without_a_stop() {
+    let studio = engine(vec![]);
+    let shown = gst_app::AppSink::builder()
+        .max_buffers(2)
+        .drop(true)
+        .build();
+    studio.command(message::Command::Preview(Some(Preview {
+        sink: shown.clone().upcast(),
+        width: 4000,
+        fps: 15,
+    })));
+    let mut last = None;
+    // No wider than the program; then as told.
+    for (told, size) in [(4000, (320, 180)), (160, (160, 90)), (256, (256, 144))] {
+        studio.command(message::Command::PreviewWidth(told));
+        let end = Instant::now() + LONG;
+        loop {
+            let sample = shown.pull_sample().expect("the preview goes on");
+            let caps = sample.caps().unwrap().structure(0).unwrap();
+            let seen: (i32, i32) = (caps.get("width").unwrap(), caps.get("height").unwrap());
+            let pts = sample.buffer().unwrap().pts();
+            assert!(pts > last, "it begins anew");
+            last = pts;
+            if seen == size {
+                break;
+            }
+            assert!(Instant::now() < end, "{seen:?} instead of {size:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fs,
     io::{BufRead, BufReader, Read},
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
@@ -18,6 +18,12 @@ use std::{
 };
 
 use serde_json::Value;
+use studio::{
+    Studio, StudioOptions,
+    encode::EncodeSettings,
+    output::OutputSpec,
+    source::{AudioSpec, VideoSpec},
+};
 
 use crate::http::{self, Reply};
 
@@ -26,6 +32,32 @@ pub const LONG: Duration = Duration::from_secs(90);
 
 /// The program under test.
 pub const AERIAL: &str = env!("CARGO_BIN_EXE_aerial");
+
+/// An engine in this process, with a small picture and a tone.
+pub fn engine(outputs: Vec<OutputSpec>) -> Studio {
+    gst::init().unwrap();
+    Studio::start(StudioOptions {
+        video: vec![VideoSpec::Test],
+        audio: vec![AudioSpec::Tone],
+        encoding: EncodeSettings {
+            width: 320,
+            height: 180,
+            ..EncodeSettings::default()
+        },
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        embed: vec![],
+        api_token: "token".into(),
+        sharing: Default::default(),
+        read_token: None,
+        token_file: None,
+        obs: None,
+        outputs,
+        now_playing: None,
+        scene: None,
+        demo: None,
+    })
+    .unwrap()
+}
 
 /// A file of this checkout.
 pub fn checkout(path: &str) -> PathBuf {

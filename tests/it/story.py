@@ -120,9 +120,11 @@ class Story:
         except OSError:
             return None
 
-    def start_again(self):
-        """By the button in the preferences, which are open."""
-        self.ui.click(self.ui.find("button", "Start again now"))
+    def start_again(self, page):
+        """By the button in the preferences, which show this page."""
+        # Those of the other pages are in the tree too.
+        nth = ["Picture", "Network"].index(page)
+        self.ui.click(self.ui.find("button", "Start again now", nth=nth))
         self.ui.wait(lambda: not self.ui.find_all("dialog", "Preferences"), "the window to go")
         self.address = self.ui.wait(self.serving, "the other engine")
 

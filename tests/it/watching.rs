@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The watch page: what it says when nothing is to be seen, and how it is used.
 
-use std::{fs, net::Ipv4Addr, path::Path, time::Instant};
+use std::{fs, path::Path, time::Instant};
 
 use serde_json::{Value, json};
-use studio::{
-    Studio, StudioOptions,
-    encode::EncodeSettings,
-    message::Command,
-    source::{AudioSpec, VideoSpec},
-};
+use studio::message::Command;
 
 use crate::{
     browser::{self, Browser},
-    rig::{Aerial, LONG, free_port, have, id, viewers},
+    rig::{Aerial, LONG, engine, free_port, have, id, viewers},
 };
 
 pub const SMALL: &[&str] = &["--video", "test", "--audio", "tone", "--size", "320x180"];
@@ -111,28 +106,7 @@ fn a_broadcast_that_has_not_begun_is_told_from_one_that_ended() {
     if !have(story, browser::NEEDS) {
         return;
     }
-    gst::init().unwrap();
-    let studio = Studio::start(StudioOptions {
-        video: vec![VideoSpec::Test],
-        audio: vec![AudioSpec::Tone],
-        encoding: EncodeSettings {
-            width: 320,
-            height: 180,
-            ..EncodeSettings::default()
-        },
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        sharing: Default::default(),
-        embed: vec![],
-        read_token: None,
-        token_file: None,
-        obs: None,
-        api_token: "token".into(),
-        outputs: vec![],
-        now_playing: None,
-        scene: None,
-        demo: None,
-    })
-    .unwrap();
+    let studio = engine(vec![]);
     let base = studio.links()[0].clone();
     let mut page = Browser::open(&format!("{base}/"), &["--no-picture"]);
     page.wait_first_frame();

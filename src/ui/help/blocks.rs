@@ -112,6 +112,11 @@ fn table(rows: &[Vec<String>], follow: &(impl Fn(&str) -> bool + Clone + 'static
         .build();
     for (y, row) in (0..).zip(rows) {
         let last = row.len().saturating_sub(1);
+        // Together they fit beside the topics, however many there are.
+        let (first, rest) = match last {
+            0..=3 => (12, 20),
+            n => (36 / i32::try_from(n).unwrap_or(i32::MAX), 12),
+        };
         for (i, (x, cell)) in (0..).zip(row).enumerate() {
             let cell = text(cell, follow);
             if y == 0 {
@@ -119,7 +124,7 @@ fn table(rows: &[Vec<String>], follow: &(impl Fn(&str) -> bool + Clone + 'static
             }
             cell.set_hexpand(i == last);
             // Without these, one long cell would leave no room for the others.
-            cell.set_width_chars(if i == last { 20 } else { 12 });
+            cell.set_width_chars(if i == last { rest } else { first });
             cell.set_max_width_chars(if i == last { 60 } else { 28 });
             grid.attach(&cell, x, y, 1, 1);
         }

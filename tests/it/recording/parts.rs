@@ -2,23 +2,21 @@
 //! Pauses, parts and names.
 
 use std::{
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use studio::{
-    Studio, StudioOptions,
+    Studio,
     encode::{Codec, EncodeSettings},
     message::{Command, MediaKind, OutputState},
     output::{OutputSpec, Split, Target},
-    source::{AudioSpec, VideoSpec},
 };
 
 use super::SMALL;
 use crate::{
     media::{self, Packet},
-    rig::{Aerial, Home, LONG, have, have_alone},
+    rig::{Aerial, Home, LONG, engine, have, have_alone},
 };
 
 /// Files in a folder whose names have this in them, sorted.
@@ -201,35 +199,10 @@ fn wait(studio: &Studio, what: &str, test: impl Fn(&Studio) -> bool) {
     }
 }
 
-fn studio(outputs: Vec<OutputSpec>) -> Studio {
-    gst::init().unwrap();
-    Studio::start(StudioOptions {
-        video: vec![VideoSpec::Test],
-        audio: vec![AudioSpec::Tone],
-        encoding: EncodeSettings {
-            width: 320,
-            height: 180,
-            ..EncodeSettings::default()
-        },
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        embed: vec![],
-        api_token: "token".into(),
-        sharing: Default::default(),
-        read_token: None,
-        token_file: None,
-        obs: None,
-        outputs,
-        now_playing: None,
-        scene: None,
-        demo: None,
-    })
-    .unwrap()
-}
-
 /// Some recordings, of which one began before the others: it has all that they have.
 fn beside(first: OutputSpec, others: impl IntoIterator<Item = OutputSpec>) -> Studio {
     let name = first.name.clone();
-    let studio = studio(vec![first]);
+    let studio = engine(vec![first]);
     wait(&studio, "the first recording to begin", |s| {
         taken(s, &name) > 0
     });
@@ -333,7 +306,7 @@ fn another_codec_goes_to_another_file() {
     }
     let home = Home::new();
     let first = home.path("x.mkv");
-    let studio = studio(vec![recording("record", first.clone(), None)]);
+    let studio = engine(vec![recording("record", first.clone(), None)]);
     wait(&studio, "a second to be recorded", |s| {
         taken(s, "record") > 400_000
     });
