@@ -641,22 +641,30 @@ fn a_wrong_request_changes_nothing_and_says_why() {
 #[test]
 fn the_preview_is_made_as_wide_as_it_is_seen_without_a_stop() {
     let studio = engine(vec![]);
+    let (tell, told) = std::sync::mpsc::channel();
     let shown = gst_app::AppSink::builder()
-        .max_buffers(2)
-        .drop(true)
+        .callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |sink| {
+                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    let _ = tell.send(sample);
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        )
         .build();
     studio.command(message::Command::Preview(Some(Preview {
-        sink: shown.clone().upcast(),
+        sink: shown.upcast(),
         width: 4000,
         fps: 15,
     })));
     let mut last = None;
     // No wider than the program; then as told.
-    for (told, size) in [(4000, (320, 180)), (160, (160, 90)), (256, (256, 144))] {
-        studio.command(message::Command::PreviewWidth(told));
+    for (width, size) in [(4000, (320, 180)), (160, (160, 90)), (256, (256, 144))] {
+        studio.command(message::Command::PreviewWidth(width));
         let end = Instant::now() + LONG;
         loop {
-            let sample = shown.pull_sample().expect("the preview goes on");
+            let sample = told.recv_timeout(LONG).expect("the preview goes on");
             let caps = sample.caps().unwrap().structure(0).unwrap();
             let seen: (i32, i32) = (caps.get("width").unwrap(), caps.get("height").unwrap());
             let pts = sample.buffer().unwrap().pts();
