@@ -140,6 +140,8 @@ pub fn run(start: Start) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use adw::prelude::*;
     use studio::{
         Studio, StudioOptions,
@@ -202,6 +204,16 @@ mod tests {
         );
         let air = window.lookup_action("air").unwrap();
         assert!(air.is_enabled(), "Go live can be pressed");
+
+        // It is seen narrower than it is made before it has a place.
+        window.set_default_size(400, 700);
+        window.present();
+        let end = Instant::now() + Duration::from_secs(60);
+        while matches!(window.preview().made_width(), 0 | 640) {
+            let width = window.preview().made_width();
+            assert!(Instant::now() < end, "still {width} wide");
+            gtk::glib::MainContext::default().iteration(true);
+        }
 
         let source = SourceStatus {
             id: 1,

@@ -26,6 +26,8 @@ use super::{
     safe_areas::SafeAreas,
 };
 
+/// Pixels across until it has a place.
+const USUAL: u32 = 640;
 /// After its size changed: panels slide in and out, windows are drawn larger.
 const SETTLED: Duration = Duration::from_millis(300);
 
@@ -40,6 +42,8 @@ mod imp {
         #[template_child]
         pub picture: TemplateChild<gtk::Picture>,
         #[template_child]
+        pub extent: TemplateChild<gtk::DrawingArea>,
+        #[template_child]
         pub empty: TemplateChild<gtk::Label>,
         #[template_child]
         pub safe_areas: TemplateChild<SafeAreas>,
@@ -53,7 +57,7 @@ mod imp {
         pub width: Cell<u32>,
         /// Its width may have changed, and is looked at soon.
         pub changing: Cell<bool>,
-        pub drawing: Cell<Option<Drawing>>,
+        pub drawing: Cell<Drawing>,
         /// The handler that hears when the window is minimised, with what it listens to.
         pub watched: RefCell<Option<(gdk::Toplevel, glib::SignalHandlerId)>>,
     }
@@ -77,12 +81,7 @@ mod imp {
     }
 
     impl ObjectImpl for Preview {}
-    impl WidgetImpl for Preview {
-        fn size_allocate(&self, width: i32, height: i32, baseline: i32) {
-            self.parent_size_allocate(width, height, baseline);
-            self.obj().fit_soon();
-        }
-    }
+    impl WidgetImpl for Preview {}
     impl BinImpl for Preview {}
 }
 
@@ -117,19 +116,25 @@ impl Preview {
         self.show_emptiness(&sources);
 
         imp.bridge.replace(Rc::downgrade(bridge));
+        imp.drawing.set(drawing);
         self.take_drops();
 
         let engine = bridge.studio().clone();
         imp.meter.follow(move || engine.levels());
 
+        imp.extent.connect_resize(glib::clone!(
+            #[weak(rename_to = preview)]
+            self,
+            move |_, _, _| preview.fit_soon()
+        ));
         imp.picture.connect_map(glib::clone!(
             #[weak(rename_to = preview)]
             self,
             #[weak]
             bridge,
             move |picture| {
-                preview.watch_minimising(picture, &bridge, drawing);
-                preview.look(&bridge, drawing);
+                preview.watch_minimising(picture, &bridge);
+                preview.look(&bridge);
             }
         ));
         imp.picture.connect_unmap(glib::clone!(
@@ -208,7 +213,7 @@ impl Preview {
         self.imp().picture.add_controller(target);
     }
 
-    fn look(&self, bridge: &Bridge, drawing: Drawing) {
+    fn look(&self, bridge: &Bridge) {
         // A new sink each time: the old one may still be leaving its pipeline on another thread.
         let sink = match gst::ElementFactory::make("gtk4paintablesink")
             .name("preview")
@@ -223,23 +228,26 @@ impl Preview {
         };
         let paintable = sink.property::<gdk::Paintable>("paintable");
         self.imp().picture.set_paintable(Some(&paintable));
-        self.imp().drawing.set(Some(drawing));
-        // It may have no place yet.
-        let seen = Some(self.seen()).filter(|seen| *seen > 0);
-        let (width, fps) = drawing.preview(seen.unwrap_or(640));
+        let (width, fps) = self.worth();
         self.imp().width.set(width);
         bridge.command(Command::Preview(Some(Branch { sink, width, fps })));
     }
 
-    /// How many pixels wide it is on the screen.
-    fn seen(&self) -> u32 {
-        let picture = &self.imp().picture;
-        (picture.width() * picture.scale_factor()).max(0) as u32
+    /// Width and rate that are worth making, as wide as it is on the screen.
+    fn worth(&self) -> (u32, u32) {
+        let imp = self.imp();
+        let seen = match imp.picture.width() * imp.picture.scale_factor() {
+            // It has no place yet.
+            ..=0 => USUAL,
+            seen => seen as u32,
+        };
+        imp.drawing.get().preview(seen)
     }
 
     /// Have it made as wide as it is seen, once that is settled.
     fn fit_soon(&self) {
-        if self.imp().changing.replace(true) {
+        let imp = self.imp();
+        if self.worth().0 == imp.width.get() || imp.changing.replace(true) {
             return;
         }
         let weak = self.downgrade();
@@ -251,13 +259,18 @@ impl Preview {
         });
     }
 
+    /// How wide the engine makes it.
+    #[cfg(test)]
+    pub fn made_width(&self) -> u32 {
+        self.imp().width.get()
+    }
+
     fn fit(&self) {
         let imp = self.imp();
-        let (Some(bridge), Some(drawing)) = (imp.bridge.borrow().upgrade(), imp.drawing.get())
-        else {
+        let Some(bridge) = imp.bridge.borrow().upgrade() else {
             return;
         };
-        let (width, _) = drawing.preview(self.seen());
+        let (width, _) = self.worth();
         if imp.picture.is_mapped() && imp.width.replace(width) != width {
             bridge.command(Command::PreviewWidth(width));
         }
@@ -268,7 +281,7 @@ impl Preview {
         self.imp().picture.set_paintable(gdk::Paintable::NONE);
     }
 
-    fn watch_minimising(&self, picture: &gtk::Picture, bridge: &Rc<Bridge>, drawing: Drawing) {
+    fn watch_minimising(&self, picture: &gtk::Picture, bridge: &Rc<Bridge>) {
         let Some(toplevel) = picture
             .native()
             .and_then(|n| n.surface())
@@ -287,7 +300,7 @@ impl Preview {
                 if before.replace(now) != now {
                     match now {
                         true => preview.look_away(&bridge),
-                        false => preview.look(&bridge, drawing),
+                        false => preview.look(&bridge),
                     }
                 }
             }

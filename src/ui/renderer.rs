@@ -7,11 +7,12 @@ use std::{env, fs, path::Path};
 const WIDTH_STEP: u32 = 64;
 
 /// What the preview may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Drawing {
     /// A GPU draws: scaling and showing pictures is nearly free.
     Hardware,
     /// The processor draws, and has an encoder to feed besides.
+    #[default]
     Software,
 }
 

@@ -208,6 +208,12 @@ impl Window {
         self.imp().keeping.get().cloned()
     }
 
+    /// The picture in the middle.
+    #[cfg(test)]
+    pub fn preview(&self) -> Preview {
+        self.imp().preview.get()
+    }
+
     /// The button that tells the profile.
     pub fn profile_button(&self) -> gtk::MenuButton {
         self.imp().profile_button.get()
