@@ -21,7 +21,6 @@ use std::{
 use gtk::{gio, glib, prelude::*};
 use studio::{
     Studio,
-    audience::ViewerId,
     encode::{CODECS, EncodeSettings, known_ability},
     error::StudioError,
     message::{AirState, Event, MediaKind, OutputStatus, SourceId, SourceStatus},
@@ -62,8 +61,6 @@ pub struct Bridge {
     dropped: Cell<u64>,
     dropped_now: Cell<u64>,
     counting: Cell<bool>,
-    /// Who left, and is to be taken off the list with others.
-    leaving: RefCell<Vec<ViewerId>>,
     viewers_changed: Cell<bool>,
     /// Rows are to be taken off the list as soon as there is time.
     sweeping: Cell<bool>,
@@ -94,7 +91,6 @@ impl Bridge {
             dropped: Cell::new(0),
             dropped_now: Cell::new(0),
             counting: Cell::new(false),
-            leaving: RefCell::default(),
             viewers_changed: Cell::new(false),
             sweeping: Cell::new(false),
             viewers_turn: Cell::new(false),
@@ -215,6 +211,7 @@ impl Bridge {
         });
         let here: HashSet<_> = viewers.iter().map(|v| v.id).collect();
         model.viewers.retain(|id| here.contains(&id));
+        self.viewers_changed.set(true);
         sources
             .into_iter()
             .map(Event::Source)
@@ -288,7 +285,7 @@ impl Bridge {
             }
             Event::ViewerToken | Event::Shared(_) => self.show_link(),
             Event::ViewerLeft(id, _) => {
-                self.leaving.borrow_mut().push(id);
+                model.viewers.remove(id);
                 self.viewers_changed.set(true);
             }
             Event::Devices(devices) => {
@@ -401,7 +398,6 @@ impl Bridge {
         if !self.viewers_changed.replace(false) {
             return;
         }
-        self.model.viewers.remove(&self.leaving.take());
         self.sweep();
         let broadcast = &self.model.broadcast;
         let watching = self.model.viewers.len();

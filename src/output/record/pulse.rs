@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A disk that takes nothing for this long is given up: "live" would be untrue.
-pub(super) const STALL: Duration = Duration::from_secs(15);
+const STALL: Duration = Duration::from_secs(15);
 
 /// What came to be written, and what was.
 #[derive(Debug)]

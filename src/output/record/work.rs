@@ -140,6 +140,7 @@ impl Work<'_> {
                     held = *hold.borrow_and_update();
                     edit.hold(held);
                     pulse.moved(Instant::now());
+                    context.calm(&OutputError::Starved);
                     context.tell(match held {
                         true => OutputState::Paused,
                         false => OutputState::Connecting { attempt: 1 },

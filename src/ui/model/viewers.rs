@@ -66,10 +66,9 @@ impl Viewers {
         self.list.append(&item);
     }
 
-    /// These left.
-    pub fn remove(&self, ids: &[ViewerId]) {
-        let mut by_id = self.by_id.borrow_mut();
-        let gone = ids.iter().filter_map(|id| by_id.remove(id));
+    /// One left. Their row goes with the next sweep.
+    pub fn remove(&self, id: ViewerId) {
+        let gone = self.by_id.borrow_mut().remove(&id);
         self.gone.borrow_mut().extend(gone);
     }
 
@@ -104,7 +103,7 @@ impl Viewers {
             let by_id = self.by_id.borrow();
             by_id.keys().copied().filter(|id| !stays(*id)).collect()
         };
-        self.remove(&gone);
+        gone.into_iter().for_each(|id| self.remove(id));
     }
 }
 
@@ -148,7 +147,9 @@ mod tests {
     #[test]
     fn who_left_is_not_counted_and_soon_not_listed_while_the_others_stay_in_order() {
         let viewers = viewers(1..=20);
-        viewers.remove(&[1, 3, 7, 8, 9, 10, 11, 12, 20, 99]);
+        for id in [1, 3, 7, 8, 9, 10, 11, 12, 20, 99] {
+            viewers.remove(id);
+        }
         assert_eq!((viewers.len(), viewers.list().n_items()), (11, 20));
         assert!(viewers.get(7).is_none());
         assert!(viewers.sweep(Instant::now()), "there was no time for it");

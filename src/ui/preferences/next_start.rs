@@ -60,19 +60,23 @@ fn again(bridge: &Rc<Bridge>) -> adw::PreferencesGroup {
         .action_name("app.restart")
         .build();
     let broadcast = &bridge.model().broadcast;
-    let can = glib::clone!(
-        #[weak]
-        restart,
-        move |b: &Broadcast| {
-            let idle = b.air() == Air::Off && !b.recording();
-            restart.set_sensitive(idle);
-            let why = gettext("End the broadcast and recordings first.");
-            restart.set_tooltip_text(Some(why.as_str()).filter(|_| !idle));
-        }
-    );
-    can(broadcast);
-    broadcast.connect_air_notify(can.clone());
-    broadcast.connect_recording_notify(can);
+    show_whether_now(&restart, broadcast);
+    for property in ["air", "recording"] {
+        // Ends with the button: the preferences are made anew each time.
+        let follow = glib::closure_local!(
+            #[watch]
+            restart,
+            move |broadcast: &Broadcast, _: glib::ParamSpec| show_whether_now(restart, broadcast)
+        );
+        broadcast.connect_closure(&format!("notify::{property}"), false, follow);
+    }
     again.add(&restart);
     again
+}
+
+fn show_whether_now(restart: &gtk::Button, broadcast: &Broadcast) {
+    let idle = broadcast.air() == Air::Off && !broadcast.recording();
+    restart.set_sensitive(idle);
+    let why = gettext("End the broadcast and recordings first.");
+    restart.set_tooltip_text(Some(why.as_str()).filter(|_| !idle));
 }
